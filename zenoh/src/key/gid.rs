@@ -1,0 +1,39 @@
+//! GIDs: sixteen bytes that name one endpoint in the whole system.
+//!
+//! A GID is the XXH3-128 of the endpoint's liveliness token, so every process that sees the token knows
+//! the GID without asking.
+
+use std::fmt;
+
+use twox_hash::XxHash3_128;
+
+/// The global identifier of a publisher or subscription.
+///
+/// ```
+/// use rosidl_buffer_zenoh::key::Gid;
+///
+/// // The hash of the empty text, low eight bytes first.
+/// assert_eq!(Gid::of_token("").to_string(), "7f498d4624c30160d8984701d306aa99");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Gid(pub [u8; 16]);
+
+impl Gid {
+    /// The GID of the endpoint that declares `token`: its XXH3-128, low eight bytes first.
+    pub fn of_token(token: &str) -> Self {
+        Self(XxHash3_128::oneshot(token.as_bytes()).to_le_bytes())
+    }
+}
+
+impl fmt::Display for Gid {
+    /// 32 lower-case hexadecimal digits, first byte first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Gid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gid({self})")
+    }
+}
