@@ -1,1 +1,64 @@
-//! Under construction.
+//! ROS 2 messages whose bytes may live in any memory.
+//!
+//! * [`Buffer`] is what a message holds where its interface has `uint8[]`.
+//! * [`BufferMessage`] makes a message of a struct; generated code uses the same derive.
+//! * [`cdr`] turns messages into bytes and back; [`Message`] gives name, type description and RIHS01 hash.
+//!
+//! ```
+//! use rosidl_buffer_runtime::{Buffer, BufferMessage, Message, cdr};
+//!
+//! #[derive(Debug, Clone, PartialEq, BufferMessage)]
+//! #[ros2(package = "demo_msgs")]
+//! struct Frame {
+//!     width: u32,
+//!     height: u32,
+//!     #[ros2(default = "rgb8")]
+//!     encoding: String,
+//!     data: Buffer<u8>,
+//! }
+//!
+//! assert_eq!(Frame::TYPE_NAME, "demo_msgs/msg/Frame");
+//! let frame = Frame { width: 2, height: 1, data: vec![0; 6].into(), ..Frame::default() };
+//! assert_eq!(cdr::decode::<Frame>(&cdr::encode(&frame)?)?.encoding, "rgb8");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
+
+extern crate self as rosidl_buffer_runtime;
+
+mod backend;
+mod bounded;
+mod buffer;
+pub mod cdr;
+mod cpu;
+mod element;
+mod error;
+mod field;
+mod message;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_errors_doc)]
+#[allow(unreachable_pub)]
+mod serde_impl;
+mod wstring;
+
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_errors_doc)]
+pub mod __private;
+
+pub use rosidl_buffer_derive::BufferMessage;
+pub use rosidl_type_description as type_description;
+pub use rosidl_type_description::{TypeDescription, TypeHash};
+
+pub use backend::Storage;
+pub use bounded::{BoundedBuffer, BoundedSequence, BoundedString, BoundedWString};
+pub use buffer::{AnyBuffer, Buffer};
+pub use element::Element;
+pub use error::{
+    BoundError, BufferError, DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind,
+};
+pub use field::Field;
+pub use message::{GeneratedMessage, Message};
+pub use wstring::WString;

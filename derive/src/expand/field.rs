@@ -1,0 +1,183 @@
+//! `Field`: size, encoding, decoding, buffers.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::input::{Field, Message, Text};
+
+/// The bounds in a field's attributes, as a `Bounds` constant.
+pub(super) fn bounds(field: &Field) -> Option<TokenStream> {
+    if field.bound.is_none() && field.string_bound.is_none() {
+        return None;
+    }
+    let number = |bound: Option<u32>| {
+        bound.map_or_else(
+            || quote!(__rt::core::primitive::usize::MAX),
+            |bound| {
+                let bound = Literal::u32_unsuffixed(bound);
+                quote!(#bound)
+            },
+        )
+    };
+    let (sequence, string) = (number(field.bound), number(field.string_bound));
+    Some(quote!(__rt::Bounds { sequence: #sequence, string: #string }))
+}
+
+fn end(field: &Field) -> TokenStream {
+    let ident = &field.ident;
+    match field.text {
+        Text::WString => quote!(let __at = __rt::WideField::wide_end(&self.#ident, __at);),
+        _ => quote!(let __at = __rt::Field::end(&self.#ident, __at);),
+    }
+}
+
+fn encode(field: &Field) -> TokenStream {
+    let (ident, name) = (&field.ident, &field.name);
+    let check =
+        bounds(field).map(|bounds| quote!(__rt::check_encode(&self.#ident, &#bounds, #name)?;));
+    let encode = match field.text {
+        Text::WString => quote!(encode_wide),
+        _ => quote!(encode_field),
+    };
+    quote!(#check __rt::#encode(&self.#ident, __encoder, #name)?;)
+}
+
+fn decode(field: &Field) -> TokenStream {
+    let (ident, name) = (&field.ident, &field.name);
+    let decode = match field.text {
+        Text::WString => quote!(__rt::decode_wide(__decoder, #name)?),
+        _ => quote!(__rt::decode_field(__decoder, #name)?),
+    };
+    match bounds(field) {
+        Some(bounds) => quote!(#ident: {
+            let __value = #decode;
+            __rt::check_decode(__value, __decoder, &#bounds, #name)?
+        },),
+        None => quote!(#ident: #decode,),
+    }
+}
+
+/// For a struct that may be plain: how the compiler finds out, and the short way through it.
+#[derive(Default)]
+struct Plain {
+    constants: TokenStream,
+    encode: TokenStream,
+    decode: TokenStream,
+}
+
+fn plain(message: &Message) -> Plain {
+    if !message.repr_c
+        || message.fields.is_empty()
+        || message
+            .fields
+            .iter()
+            .any(|field| field.text == Text::WString)
+    {
+        return Plain::default();
+    }
+    let ident = &message.ident;
+    let steps = message.fields.iter().map(
+        |Field { ident, ty, .. }| quote!(.field::<#ty>(__rt::core::mem::offset_of!(Self, #ident))),
+    );
+    Plain {
+        constants: quote! {
+            const PLAIN: __rt::Plain<Self> = {
+                let __layout = __rt::Layout::START #(#steps)*;
+                // SAFETY: `Layout` compared every field's place in the struct with its place in CDR and found no padding.
+                unsafe { __rt::Plain::assume(__layout.is_plain(__rt::core::mem::size_of::<#ident>()), __layout.max_align()) }
+            };
+        },
+        encode: quote! {
+            if __rt::encode_plain(self, __encoder) {
+                return __rt::core::result::Result::Ok(());
+            }
+        },
+        decode: quote! {
+            if let __rt::core::option::Option::Some(__value) = __rt::decode_plain::<Self>(__decoder)? {
+                return __rt::core::result::Result::Ok(__value);
+            }
+        },
+    }
+}
+
+pub(super) fn expand(message: &Message) -> TokenStream {
+    let ident = &message.ident;
+    let types: Vec<_> = message.fields.iter().map(|field| &field.ty).collect();
+    let nested: Vec<_> = message
+        .fields
+        .iter()
+        .filter(|field| !field.is_leaf())
+        .collect();
+    let nested_types = nested.iter().map(|field| &field.ty);
+    let Plain {
+        constants,
+        encode: encode_plain,
+        decode: decode_plain,
+    } = plain(message);
+
+    let first_align = types
+        .first()
+        .map_or_else(|| quote!(1), |ty| quote!(<#ty as __rt::Field>::FIRST_ALIGN));
+    let min_len = if types.is_empty() {
+        quote!(1)
+    } else {
+        let lengths = types
+            .iter()
+            .map(|ty| quote_spanned!(ty.span()=> <#ty as __rt::Field>::MIN_LEN));
+        quote!(#(#lengths)+*)
+    };
+    let ends = message.fields.iter().map(end);
+    let encodes = message.fields.iter().map(encode);
+    let decodes = message.fields.iter().map(decode);
+    let empty = message.fields.is_empty();
+    let end_empty = empty.then(|| quote!(let __at = __at + 1;));
+    let encode_empty = empty.then(|| quote!(__rt::encode_empty(__encoder);));
+    let decode_empty = empty.then(|| quote!(__rt::decode_empty(__decoder)?;));
+
+    let visits = (!nested.is_empty()).then(|| {
+        let visit = nested.iter().map(|Field { ident, name, .. }| quote!(__rt::Field::visit_buffers(&self.#ident, #name, __visit);));
+        let visit_mut =
+            nested.iter().map(|Field { ident, name, .. }| quote!(__rt::Field::visit_buffers_mut(&mut self.#ident, #name, __visit);));
+        quote! {
+            const HAS_BUFFERS: bool = #(<#nested_types as __rt::Field>::HAS_BUFFERS)||*;
+            fn visit_buffers(&self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &dyn __rt::AnyBuffer)) {
+                #(#visit)*
+            }
+            fn visit_buffers_mut(&mut self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &mut dyn __rt::AnyBuffer)) {
+                #(#visit_mut)*
+            }
+        }
+    });
+
+    quote! {
+        impl __rt::Field for #ident {
+            const FIRST_ALIGN: usize = #first_align;
+            const MIN_LEN: usize = #min_len;
+            #constants
+            fn field_type() -> __rt::FieldType {
+                __rt::nested_field_type::<Self>()
+            }
+            fn describe(__nested: &mut __rt::Descriptions) {
+                __nested.add::<Self>();
+            }
+            fn end(&self, __at: usize) -> usize {
+                #(#ends)*
+                #end_empty
+                __at
+            }
+            fn encode(&self, __encoder: &mut __rt::Encoder<'_>) -> __rt::core::result::Result<(), __rt::EncodeError> {
+                #encode_plain
+                #(#encodes)*
+                #encode_empty
+                __rt::core::result::Result::Ok(())
+            }
+            fn decode(__decoder: &mut __rt::Decoder<'_>) -> __rt::core::result::Result<Self, __rt::DecodeError> {
+                #decode_plain
+                #decode_empty
+                __rt::core::result::Result::Ok(Self { #(#decodes)* })
+            }
+            #visits
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! serde's traits, when the runtime's `serde` feature is on. Fields go by their ROS names.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::input::Message;
+
+pub(super) fn expand(message: &Message) -> TokenStream {
+    if message.no_serde || !cfg!(feature = "serde") {
+        return TokenStream::new();
+    }
+    let ident = &message.ident;
+    let name = message.name.value();
+    let count = message.fields.len();
+    let names: Vec<_> = message.fields.iter().map(|field| &field.name).collect();
+    let idents = message.fields.iter().map(|field| &field.ident);
+    let reads = message.fields.iter().enumerate().map(|(index, field)| {
+        let (index, ident) = (Literal::usize_unsuffixed(index), &field.ident);
+        match super::field::bounds(field) {
+            Some(bounds) => quote!(#index => __rt::serde::Source::bounded(__source, &mut self.#ident, &#bounds),),
+            None => quote!(#index => __rt::serde::Source::field(__source, &mut self.#ident),),
+        }
+    });
+    quote! {
+        impl __rt::serde::Serialize for #ident {
+            fn serialize<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
+                #[allow(unused_mut)]
+                let mut __struct = __rt::serde::start(__serializer, #name, #count)?;
+                #(__rt::serde::field(&mut __struct, #names, &self.#idents)?;)*
+                __rt::serde::SerializeStruct::end(__struct)
+            }
+        }
+        impl<'de> __rt::serde::Deserialize<'de> for #ident {
+            fn deserialize<__D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::core::result::Result<Self, __D::Error> {
+                __rt::serde::record(__deserializer)
+            }
+        }
+        impl __rt::serde::Record for #ident {
+            const NAME: &'static str = #name;
+            const FIELDS: &'static [&'static str] = &[#(#names),*];
+            #[allow(unused_variables)]
+            fn read<'de, __A: __rt::serde::Source<'de>>(
+                &mut self,
+                __index: usize,
+                __source: &mut __A,
+            ) -> __rt::core::result::Result<bool, __A::Error> {
+                match __index {
+                    #(#reads)*
+                    _ => __rt::core::result::Result::Ok(false),
+                }
+            }
+        }
+        impl __rt::serde::SerdeField for #ident {
+            fn put<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
+                <Self as __rt::serde::Serialize>::serialize(self, __serializer)
+            }
+            fn get<'de, __D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::core::result::Result<Self, __D::Error> {
+                __rt::serde::record(__deserializer)
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The door for code that `#[derive(BufferMessage)]` emits. No part of the public interface: it changes without notice.
+
+pub use core;
+pub use std::sync::OnceLock;
+
+pub use rosidl_type_description::{
+    Field as FieldDescription, FieldType, IndividualTypeDescription, TypeHash, type_id,
+};
+
+pub use crate::buffer::AnyBuffer;
+pub use crate::cdr::{Decoder, Encoder};
+pub use crate::element::Plain;
+pub use crate::error::{DecodeError, EncodeError};
+pub use crate::field::{
+    Bounds, ByteField, Descriptions, Field, FieldDefault, FieldInit, SequenceField, StringField,
+    WideField,
+};
+pub use crate::message::{GeneratedMessage, Message};
+#[cfg(feature = "serde")]
+pub mod serde {
+    pub use crate::serde_impl::*;
+}
+
+use crate::cdr::align_up;
+use crate::field::attribute;
+
+#[inline]
+pub fn encode_field<F: Field>(
+    field: &F,
+    encoder: &mut Encoder<'_>,
+    name: &'static str,
+) -> Result<(), EncodeError> {
+    field.encode(encoder).map_err(|error| error.in_field(name))
+}
+
+#[inline]
+pub fn decode_field<F: Field>(
+    decoder: &mut Decoder<'_>,
+    name: &'static str,
+) -> Result<F, DecodeError> {
+    F::decode(decoder).map_err(|error| error.in_field(name))
+}
+
+pub fn encode_wide<F: WideField>(
+    field: &F,
+    encoder: &mut Encoder<'_>,
+    name: &'static str,
+) -> Result<(), EncodeError> {
+    field
+        .encode_wide(encoder)
+        .map_err(|error| error.in_field(name))
+}
+
+pub fn decode_wide<F: WideField>(
+    decoder: &mut Decoder<'_>,
+    name: &'static str,
+) -> Result<F, DecodeError> {
+    F::decode_wide(decoder).map_err(|error| error.in_field(name))
+}
+
+/// Before a field with bounds in its attribute is encoded.
+pub fn check_encode<F: Field>(
+    field: &F,
+    bounds: &Bounds,
+    name: &'static str,
+) -> Result<(), EncodeError> {
+    field
+        .check_bounds(bounds)
+        .map_err(|error| EncodeError::from(error).in_field(name))
+}
+
+/// After a field with bounds in its attribute was decoded.
+pub fn check_decode<F: Field>(
+    field: F,
+    decoder: &Decoder<'_>,
+    bounds: &Bounds,
+    name: &'static str,
+) -> Result<F, DecodeError> {
+    match field.check_bounds(bounds) {
+        Ok(()) => Ok(field),
+        Err(error) => Err(decoder.error(error).in_field(name)),
+    }
+}
+
+/// The one byte that stands for a message without fields.
+pub fn encode_empty(encoder: &mut Encoder<'_>) {
+    encoder.byte(0);
+}
+
+pub fn decode_empty(decoder: &mut Decoder<'_>) -> Result<(), DecodeError> {
+    decoder.byte().map(drop)
+}
+
+/// A plain struct in one copy, where its position allows it.
+#[inline]
+pub fn encode_plain<M: Field>(message: &M, encoder: &mut Encoder<'_>) -> bool {
+    encoder.plain(core::slice::from_ref(message))
+}
+
+#[inline]
+pub fn decode_plain<M: Field>(decoder: &mut Decoder<'_>) -> Result<Option<M>, DecodeError> {
+    Ok(decoder
+        .plain::<M>(1)?
+        .and_then(|bytes| M::PLAIN.value(bytes)))
+}
+
+pub fn describe_field(name: &str, field_type: FieldType) -> FieldDescription {
+    FieldDescription {
+        name: name.to_owned(),
+        field_type,
+        default_value: String::new(),
+    }
+}
+
+/// The description of a message; rosidl gives one without fields a member, so that C and C++ have something to hold.
+pub fn describe_message<M: Message, const N: usize>(
+    fields: [FieldDescription; N],
+) -> IndividualTypeDescription {
+    let mut fields = Vec::from(fields);
+    if fields.is_empty() {
+        fields.push(describe_field(
+            "structure_needs_at_least_one_member",
+            u8::field_type(),
+        ));
+    }
+    IndividualTypeDescription {
+        type_name: M::TYPE_NAME.to_owned(),
+        fields,
+    }
+}
+
+pub fn nested_field_type<M: Message>() -> FieldType {
+    FieldType {
+        type_id: type_id::NESTED_TYPE,
+        nested_type_name: M::TYPE_NAME.to_owned(),
+        ..FieldType::default()
+    }
+}
+
+pub fn byte_field_type<F: ByteField>() -> FieldType {
+    attribute::as_byte(F::field_type())
+}
+
+pub fn char_field_type<F: ByteField>() -> FieldType {
+    F::field_type()
+}
+
+pub fn wide_field_type<F: WideField>() -> FieldType {
+    attribute::as_wide(F::field_type())
+}
+
+pub fn require_sequence<F: SequenceField>() {}
+
+pub fn require_string<F: StringField>() {}
+
+pub fn with_bounds(field_type: FieldType, bounds: &Bounds) -> FieldType {
+    attribute::with_bounds(field_type, bounds)
+}
+
+/// Follows the fields of a `#[repr(C)]` struct at compile time: is its memory its encoding?
+#[derive(Clone, Copy)]
+pub struct Layout {
+    plain: bool,
+    end: usize,
+    max_align: usize,
+}
+
+impl Layout {
+    pub const START: Self = Self {
+        plain: true,
+        end: 0,
+        max_align: 1,
+    };
+
+    /// The next field, at `offset` in the struct.
+    #[must_use]
+    pub const fn field<F: Field>(self, offset: usize) -> Self {
+        let start = align_up(self.end, F::FIRST_ALIGN);
+        // A field whose first number is less aligned than another inside it may start where the other would be padded.
+        let align = F::PLAIN.max_align();
+        let plain = self.plain && F::PLAIN.get() && start % align == 0 && start == offset;
+        let max_align = if align > self.max_align {
+            align
+        } else {
+            self.max_align
+        };
+        Self {
+            plain,
+            end: start + size_of::<F>(),
+            max_align,
+        }
+    }
+
+    /// Whether all fields were plain and the struct of `size` bytes has no padding, also between array elements.
+    pub const fn is_plain(self, size: usize) -> bool {
+        self.plain && self.end == size && size % self.max_align == 0
+    }
+
+    pub const fn max_align(self) -> usize {
+        self.max_align
+    }
+}

@@ -1,0 +1,100 @@
+//! CDR, the encoding of ROS 2 messages on the wire: XCDR1, little and big endian in, little endian out.
+//!
+//! A message comes in, bytes go out, and back. Bytes are hostile until checked: every length is compared with what is
+//! left before anything is allocated, and what a decoded message owns is at most eight times the size of its payload
+//! (a string of one letter takes 8 bytes on the wire and 24 as a Rust `String`).
+//! Source of the rules: OMG DDS-XTypes 1.3, 7.4.1 (PLAIN_CDR), and what `rmw_fastrtps_cpp`, `rmw_cyclonedds_cpp` and
+//! `rmw_zenoh_cpp` write. Bytes after the message are ignored, because real ROS 2 payloads may carry a tail.
+//!
+//! ```
+//! use rosidl_buffer_runtime::{Buffer, BufferMessage, cdr};
+//!
+//! #[derive(Debug, Clone, PartialEq, BufferMessage)]
+//! #[ros2(package = "demo_msgs")]
+//! struct Chunk {
+//!     seq: u32,
+//!     data: Buffer<u8>,
+//! }
+//!
+//! let chunk = Chunk { seq: 1, data: Buffer::from(vec![7, 8]) };
+//! let bytes = cdr::encode(&chunk)?;
+//! assert_eq!(bytes, [0, 1, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 8]);
+//! assert_eq!(cdr::decode::<Chunk>(&bytes)?, chunk);
+//!
+//! let error = cdr::decode::<Chunk>(&bytes[..13]).unwrap_err();
+//! assert_eq!(error.field(), "demo_msgs/msg/Chunk.data");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod decoder;
+mod encoder;
+
+use bytes::Bytes;
+
+pub use decoder::Decoder;
+pub use encoder::Encoder;
+pub(crate) use encoder::align_up;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::message::Message;
+
+/// Length in bytes of the encapsulation header.
+pub const HEADER_LEN: usize = 4;
+
+/// Smallest sequence of bytes that a received buffer borrows from its payload instead of copying it: a smaller borrow
+/// would keep megabytes alive for little.
+pub const BORROW_MIN: usize = 4096;
+
+/// First word of a buffer descriptor, where a sequence has its count (`rosidl_typesupport_fastrtps`, buffer serialisation).
+pub(crate) const DESCRIPTOR_MARKER: u32 = 0xFFFF_FFFF;
+/// Second word of a buffer descriptor: "ROS2" from the high byte down.
+pub(crate) const DESCRIPTOR_MAGIC: u32 = 0x524F_5332;
+
+/// Exact length in bytes of the encoded message, encapsulation header included.
+pub fn encoded_len<M: Message>(message: &M) -> usize {
+    HEADER_LEN + message.end(0)
+}
+
+/// The message as little-endian XCDR1 behind its encapsulation header `00 01 00 00`; padding is zero.
+///
+/// # Errors
+/// When a sequence does not fit the format or a buffer's memory cannot be read; the error names the field.
+pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::new();
+    encode_into(message, &mut out)?;
+    Ok(out)
+}
+
+/// As [`encode`], into a vector whose capacity is used again; what it held is cleared.
+///
+/// # Errors
+/// As [`encode`]; `out` then holds no whole message.
+pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    out.clear();
+    out.reserve_exact(encoded_len(message));
+    out.extend_from_slice(&[0, 1, 0, 0]);
+    message
+        .encode(&mut Encoder::new(out))
+        .map_err(|error| error.in_message(M::TYPE_NAME))
+}
+
+/// A message from bytes that stay with the caller; everything is copied.
+///
+/// # Errors
+/// When the bytes are not such a message; the error names the field and the offset.
+pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
+    Decoder::new(bytes, None)
+        .and_then(|mut decoder| M::decode(&mut decoder))
+        .map_err(|error| error.in_message(M::TYPE_NAME))
+}
+
+/// A message from a payload that it may keep: a buffer of at least [`BORROW_MIN`] bytes borrows them in place, if they
+/// are aligned and in native byte order. The time this takes does not depend on the size of such buffers.
+///
+/// # Errors
+/// When the bytes are not such a message; the error names the field and the offset.
+pub fn decode_payload<M: Message>(payload: Bytes) -> Result<M, DecodeError> {
+    Decoder::new(&payload, Some(&payload))
+        .and_then(|mut decoder| M::decode(&mut decoder))
+        .map_err(|error| error.in_message(M::TYPE_NAME))
+}

@@ -1,0 +1,249 @@
+//! One error type per kind of operation: buffers, bounds, encoding, decoding.
+//!
+//! Encoding and decoding errors name the field by its path from the message (`header.stamp.sec`, `fields[2].name`),
+//! what was wrong there, and for decoding the byte offset. They are built only when something failed.
+
+use core::fmt;
+
+use thiserror::Error;
+
+/// Why the content of a buffer could not be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BufferError {
+    /// The storage's length is no whole number of elements.
+    #[error(
+        "storage of {bytes} bytes in backend `{backend}` does not hold a whole number of elements of {element} bytes"
+    )]
+    NotWhole {
+        /// The backend's name.
+        backend: String,
+        /// Length of the storage in bytes.
+        bytes: usize,
+        /// Size of one element in bytes.
+        element: usize,
+    },
+    /// Copying to or from the backend's memory failed.
+    #[error("backend `{backend}` could not {operation}")]
+    Backend {
+        /// The backend's name.
+        backend: String,
+        /// What was tried, such as `copy 1024 bytes to the host`.
+        operation: String,
+        /// The backend's own error.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A string or sequence is longer than its interface allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{what} of length {len} exceeds the bound {bound}")]
+pub struct BoundError {
+    /// `"string"`, `"wstring"` or `"sequence"`.
+    pub what: &'static str,
+    /// Actual length: elements of a sequence, Unicode code points of a string.
+    pub len: usize,
+    /// Largest length allowed.
+    pub bound: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Field(&'static str),
+    Index(usize),
+}
+
+/// Where in a message: `header.stamp.sec`, `fields[2].name`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Path {
+    message: &'static str,
+    steps: Vec<Step>, // innermost first
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.message.is_empty() {
+            "message"
+        } else {
+            self.message
+        })?;
+        for step in self.steps.iter().rev() {
+            match step {
+                Step::Field(name) => write!(f, ".{name}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a message could not be encoded.
+#[derive(Debug, Error)]
+#[error("cannot encode {path}: {kind}")]
+pub struct EncodeError {
+    path: Box<Path>,
+    kind: Box<EncodeErrorKind>,
+}
+
+/// What went wrong while encoding.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EncodeErrorKind {
+    /// The wire counts elements in 32 bits.
+    #[error("{0} elements do not fit the 32-bit count of CDR")]
+    TooLong(usize),
+    /// A bound of the interface is exceeded.
+    #[error(transparent)]
+    Bound(#[from] BoundError),
+    /// The bytes of a buffer could not be brought to the host.
+    #[error(transparent)]
+    Buffer(#[from] BufferError),
+}
+
+impl EncodeError {
+    /// What went wrong.
+    pub fn kind(&self) -> &EncodeErrorKind {
+        &self.kind
+    }
+
+    /// The field, from the message down: `sensor_msgs/msg/Image.data`.
+    pub fn field(&self) -> String {
+        self.path.to_string()
+    }
+
+    #[doc(hidden)]
+    #[cold]
+    #[must_use]
+    pub fn in_field(mut self, name: &'static str) -> Self {
+        self.path.steps.push(Step::Field(name));
+        self
+    }
+
+    #[cold]
+    pub(crate) fn in_index(mut self, index: usize) -> Self {
+        self.path.steps.push(Step::Index(index));
+        self
+    }
+
+    #[cold]
+    pub(crate) fn in_message(mut self, name: &'static str) -> Self {
+        self.path.message = name;
+        self
+    }
+}
+
+impl<K: Into<EncodeErrorKind>> From<K> for EncodeError {
+    #[cold]
+    fn from(kind: K) -> Self {
+        Self {
+            path: Box::default(),
+            kind: Box::new(kind.into()),
+        }
+    }
+}
+
+/// Why bytes are not the message that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot decode {}: {} (at byte {} of the body)", .0.path, .0.kind, .0.offset)]
+pub struct DecodeError(Box<DecodeFault>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct DecodeFault {
+    path: Path,
+    offset: usize,
+    kind: DecodeErrorKind,
+}
+
+/// What went wrong while decoding.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The 4-byte encapsulation header is missing or names an encoding other than plain CDR.
+    #[error("{0}")]
+    Encapsulation(String),
+    /// The message goes on, the bytes do not.
+    #[error("{needed} bytes needed, {left} left")]
+    Truncated {
+        /// Bytes that the value needs.
+        needed: u64,
+        /// Bytes that are there.
+        left: usize,
+    },
+    /// A count that the rest of the payload cannot hold.
+    #[error("a sequence of {count} elements needs at least {needed} bytes, {left} left")]
+    Count {
+        /// Number of elements announced.
+        count: u32,
+        /// The least number of bytes that so many elements take.
+        needed: u64,
+        /// Bytes that are there.
+        left: usize,
+    },
+    /// A boolean that is neither 0 nor 1.
+    #[error("{0} is not a boolean, 0 or 1 expected")]
+    Bool(u8),
+    /// A string whose bytes are not UTF-8.
+    #[error("the string is not UTF-8 from its byte {0} on")]
+    Utf8(usize),
+    /// A wide character that does not fit a UTF-16 code unit.
+    #[error("{0:#x} is not a UTF-16 code unit")]
+    WideChar(u32),
+    /// A wide string that is read as a Rust string holds half a surrogate pair.
+    #[error("the wide string is not UTF-16: surrogate {0:#06x} has no partner")]
+    Surrogate(u16),
+    /// A bound of the interface is exceeded.
+    #[error(transparent)]
+    Bound(#[from] BoundError),
+    /// The payload names memory of a backend that this process cannot import.
+    #[error(
+        "the bytes lie in memory of backend `{0}`, which is not available here; ask the publisher for CPU bytes"
+    )]
+    UnknownBackend(String),
+}
+
+impl DecodeError {
+    #[cold]
+    pub(crate) fn new(offset: usize, kind: impl Into<DecodeErrorKind>) -> Self {
+        Self(Box::new(DecodeFault {
+            path: Path::default(),
+            offset,
+            kind: kind.into(),
+        }))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &DecodeErrorKind {
+        &self.0.kind
+    }
+
+    /// The field, from the message down: `sensor_msgs/msg/Image.header.frame_id`.
+    pub fn field(&self) -> String {
+        self.0.path.to_string()
+    }
+
+    /// Byte offset from the start of the body, which follows the 4-byte encapsulation header.
+    pub fn offset(&self) -> usize {
+        self.0.offset
+    }
+
+    #[doc(hidden)]
+    #[cold]
+    #[must_use]
+    pub fn in_field(mut self, name: &'static str) -> Self {
+        self.0.path.steps.push(Step::Field(name));
+        self
+    }
+
+    #[cold]
+    pub(crate) fn in_index(mut self, index: usize) -> Self {
+        self.0.path.steps.push(Step::Index(index));
+        self
+    }
+
+    #[cold]
+    pub(crate) fn in_message(mut self, name: &'static str) -> Self {
+        self.0.path.message = name;
+        self
+    }
+}

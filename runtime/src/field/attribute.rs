@@ -1,0 +1,226 @@
+//! What attributes add to a field whose Rust type cannot say it: `byte`, `char`, `wstring`, bounds.
+
+use rosidl_type_description::{FieldType, type_id};
+
+use super::Field;
+use crate::bounded::BoundedSequence;
+use crate::buffer::Buffer;
+use crate::cdr::{Decoder, Encoder, align_up};
+use crate::error::{DecodeError, EncodeError};
+use crate::wstring::WString;
+
+/// Bounds that stand beside a type, in `#[ros2(bound = …, string_bound = …)]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Largest number of elements.
+    pub sequence: usize,
+    /// Largest number of Unicode code points.
+    pub string: usize,
+}
+
+/// Types for which `#[ros2(byte)]` and `#[ros2(char)]` have a meaning: `u8` and its arrays and sequences.
+#[diagnostic::on_unimplemented(
+    message = "`#[ros2(byte)]` and `#[ros2(char)]` are for `u8` and its arrays and sequences, not for `{Self}`"
+)]
+pub trait ByteField: Field {}
+
+impl ByteField for u8 {}
+impl ByteField for Vec<u8> {}
+impl ByteField for Buffer<u8> {}
+impl<const N: usize> ByteField for [u8; N] {}
+impl<const N: usize> ByteField for Box<[u8; N]> {}
+impl<const N: usize> ByteField for BoundedSequence<u8, N> {}
+impl<const N: usize> ByteField for crate::bounded::BoundedBuffer<u8, N> {}
+
+/// Types for which `#[ros2(bound = N)]` has a meaning: sequences that have no bound of their own.
+#[diagnostic::on_unimplemented(
+    message = "`#[ros2(bound = …)]` is for `Vec` and `Buffer`, not for `{Self}`"
+)]
+pub trait SequenceField: Field {}
+
+impl<T: Field> SequenceField for Vec<T> {}
+impl<T: crate::Element + Field> SequenceField for Buffer<T> {}
+
+/// Types for which `#[ros2(string_bound = N)]` has a meaning: strings without a bound of their own, also in sequences.
+#[diagnostic::on_unimplemented(
+    message = "`#[ros2(string_bound = …)]` is for strings and their arrays and sequences, not for `{Self}`"
+)]
+pub trait StringField: Field {}
+
+impl StringField for String {}
+impl StringField for WString {}
+impl<T: StringField> StringField for Vec<T> {}
+impl<T: StringField, const N: usize> StringField for [T; N] {}
+impl<T: StringField, const N: usize> StringField for BoundedSequence<T, N> {}
+
+/// Types that `#[ros2(wstring)]` writes as wide strings: `String` and its arrays and sequences.
+#[diagnostic::on_unimplemented(
+    message = "`#[ros2(wstring)]` is for `String` and its arrays and sequences, not for `{Self}`",
+    note = "`WString` is a wide string without an attribute"
+)]
+pub trait WideField: Field {
+    /// As [`Field::end`].
+    fn wide_end(&self, at: usize) -> usize;
+    /// As [`Field::encode`].
+    fn encode_wide(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError>;
+    /// As [`Field::decode`].
+    fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+}
+
+impl WideField for String {
+    fn wide_end(&self, at: usize) -> usize {
+        align_up(at, 4) + 4 + 4 * self.encode_utf16().count()
+    }
+
+    fn encode_wide(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        WString::from(self.as_str()).encode(encoder)
+    }
+
+    fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let wide = WString::decode(decoder)?;
+        wide.to_utf8().map_err(|_| {
+            let unpaired =
+                char::decode_utf16(wide.as_units().iter().copied()).find_map(Result::err);
+            let unit = unpaired.map_or(0, |error| error.unpaired_surrogate());
+            decoder.error(crate::error::DecodeErrorKind::Surrogate(unit))
+        })
+    }
+}
+
+impl<T: WideField> WideField for Vec<T> {
+    fn wide_end(&self, at: usize) -> usize {
+        self.iter()
+            .fold(align_up(at, 4) + 4, |at, item| item.wide_end(at))
+    }
+
+    fn encode_wide(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        encoder.count(self.len())?;
+        self.iter().try_for_each(|item| item.encode_wide(encoder))
+    }
+
+    fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let count = decoder.sequence_count::<T>()?;
+        (0..count)
+            .map(|index| T::decode_wide(decoder).map_err(|error| error.in_index(index)))
+            .collect()
+    }
+}
+
+impl<T: WideField, const N: usize> WideField for BoundedSequence<T, N> {
+    fn wide_end(&self, at: usize) -> usize {
+        self.iter()
+            .fold(align_up(at, 4) + 4, |at, item| item.wide_end(at))
+    }
+
+    fn encode_wide(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        encoder.count(self.len())?;
+        self.iter().try_for_each(|item| item.encode_wide(encoder))
+    }
+
+    fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Self::try_from(Vec::decode_wide(decoder)?).map_err(|error| decoder.error(error))
+    }
+}
+
+impl<T: WideField, const N: usize> WideField for [T; N] {
+    fn wide_end(&self, at: usize) -> usize {
+        self.iter().fold(at, |at, item| item.wide_end(at))
+    }
+
+    fn encode_wide(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|item| item.encode_wide(encoder))
+    }
+
+    fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        decoder.at_least(Self::MIN_LEN)?;
+        let items = (0..N)
+            .map(|index| T::decode_wide(decoder).map_err(|error| error.in_index(index)))
+            .collect::<Result<Vec<T>, _>>()?;
+        // Exactly `N` items were collected.
+        Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
+    }
+}
+
+/// The id of the element type and the offset that makes it an array or sequence.
+fn split(id: u8) -> (u8, u8) {
+    let offset = id.saturating_sub(1) / type_id::ARRAY_OFFSET * type_id::ARRAY_OFFSET;
+    (id - offset, offset)
+}
+
+/// `field` with `byte` (IDL octet) in place of `uint8`.
+pub(crate) fn as_byte(field: FieldType) -> FieldType {
+    let (_, offset) = split(field.type_id);
+    FieldType {
+        type_id: type_id::BYTE + offset,
+        ..field
+    }
+}
+
+/// `field` with `wstring` in place of `string`.
+pub(crate) fn as_wide(field: FieldType) -> FieldType {
+    let (id, offset) = split(field.type_id);
+    let id = if id == type_id::BOUNDED_STRING {
+        type_id::BOUNDED_WSTRING
+    } else {
+        type_id::WSTRING
+    };
+    FieldType {
+        type_id: id + offset,
+        ..field
+    }
+}
+
+/// `field` with the bounds of its attributes.
+pub(crate) fn with_bounds(mut field: FieldType, bounds: &Bounds) -> FieldType {
+    let (mut id, mut offset) = split(field.type_id);
+    if bounds.sequence != usize::MAX && offset == type_id::UNBOUNDED_SEQUENCE_OFFSET {
+        offset = type_id::BOUNDED_SEQUENCE_OFFSET;
+        field.capacity = bounds.sequence as u64;
+    }
+    if bounds.string != usize::MAX {
+        field.string_capacity = bounds.string as u64;
+        id = match id {
+            type_id::STRING => type_id::BOUNDED_STRING,
+            type_id::WSTRING => type_id::BOUNDED_WSTRING,
+            other => other,
+        };
+    }
+    FieldType {
+        type_id: id + offset,
+        ..field
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_change_the_described_type_only_where_they_apply() {
+        let ids = |field: FieldType| (field.type_id, field.capacity, field.string_capacity);
+        let bounds = Bounds {
+            sequence: 3,
+            string: 5,
+        };
+        assert_eq!(ids(as_byte(u8::field_type())), (16, 0, 0));
+        assert_eq!(ids(as_byte(Vec::<u8>::field_type())), (160, 0, 0));
+        assert_eq!(ids(as_byte(<[u8; 4]>::field_type())), (64, 4, 0));
+        assert_eq!(ids(as_wide(String::field_type())), (18, 0, 0));
+        assert_eq!(
+            ids(with_bounds(Vec::<String>::field_type(), &bounds)),
+            (117, 3, 5)
+        );
+        assert_eq!(
+            ids(with_bounds(as_wide(Vec::<String>::field_type()), &bounds)),
+            (118, 3, 5)
+        );
+        assert_eq!(
+            ids(with_bounds(<[String; 2]>::field_type(), &bounds)),
+            (69, 2, 5)
+        );
+        assert_eq!(
+            ids(BoundedSequence::<crate::BoundedString<5>, 3>::field_type()),
+            (117, 3, 5)
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! [`Buffer`] and [`BoundedBuffer`]: on the wire and in the type hash a sequence like any other.
+
+use rosidl_type_description::FieldType;
+
+use super::{Bounds, Field};
+use crate::bounded::{BoundedBuffer, BoundedSequence, check};
+use crate::buffer::{AnyBuffer, Buffer};
+use crate::cdr::{Decoder, Encoder, align_up};
+use crate::element::Element;
+use crate::error::{BoundError, DecodeError, EncodeError, EncodeErrorKind};
+
+impl<T: Element + Field> Field for Buffer<T> {
+    const FIRST_ALIGN: usize = 4;
+    const MIN_LEN: usize = 4;
+    const HAS_BUFFERS: bool = true;
+
+    fn field_type() -> FieldType {
+        Vec::<T>::field_type()
+    }
+
+    #[inline]
+    fn end(&self, at: usize) -> usize {
+        let at = align_up(at, 4) + 4;
+        if self.is_empty() {
+            at
+        } else {
+            align_up(at, size_of::<T>()) + self.len() * size_of::<T>()
+        }
+    }
+
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        let content = self.host().map_err(EncodeErrorKind::Buffer)?;
+        encoder.count(content.len())?;
+        T::encode_slice(&content, encoder)
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        decoder.buffer()
+    }
+
+    fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
+        check("sequence", self.len(), bounds.sequence)
+    }
+
+    fn visit_buffers(
+        &self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
+    ) {
+        visit(name, self);
+    }
+
+    fn visit_buffers_mut(
+        &mut self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
+    ) {
+        visit(name, self);
+    }
+}
+
+impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
+    const FIRST_ALIGN: usize = 4;
+    const MIN_LEN: usize = 4;
+    const HAS_BUFFERS: bool = true;
+    const MAX_LEN: usize = N;
+
+    fn field_type() -> FieldType {
+        BoundedSequence::<T, N>::field_type()
+    }
+
+    #[inline]
+    fn end(&self, at: usize) -> usize {
+        (**self).end(at)
+    }
+
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        check("sequence", self.len(), N)?;
+        (**self).encode(encoder)
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Self::try_from(decoder.buffer()?).map_err(|error| decoder.error(error))
+    }
+
+    fn visit_buffers(
+        &self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
+    ) {
+        (**self).visit_buffers(name, visit);
+    }
+
+    /// The visitor sees the bounded buffer's inside; one that makes it longer than the bound is caught when encoding.
+    fn visit_buffers_mut(
+        &mut self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
+    ) {
+        visit(name, self.inner_mut());
+    }
+}

@@ -1,0 +1,133 @@
+//! [`Field`]: what may stand in a message. How it is described, placed in CDR and searched for buffers.
+//!
+//! Implemented here for primitives, strings, arrays, sequences and buffers, and by the derive for messages. Positions
+//! are counted from the start of a message's body; alignment is XCDR1's, at most 8.
+
+mod array;
+pub(crate) mod attribute;
+mod buffer;
+mod default;
+mod primitive;
+mod sequence;
+mod string;
+
+use std::collections::BTreeMap;
+
+use rosidl_type_description::{FieldType, IndividualTypeDescription, TypeDescription};
+
+pub use attribute::{Bounds, ByteField, SequenceField, StringField, WideField};
+pub use default::{FieldDefault, FieldInit};
+
+use crate::buffer::AnyBuffer;
+use crate::cdr::{Decoder, Encoder};
+use crate::element::Plain;
+use crate::error::{BoundError, DecodeError, EncodeError};
+use crate::message::Message;
+
+/// A type that a message's field may have.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a ROS 2 message",
+    label = "no ROS 2 interface type corresponds to this",
+    note = "fields may be bool, integers, floats, String, WString, BoundedString<N>, other messages, arrays, Vec, BoundedSequence<T, N> and Buffer<T>",
+    note = "a struct becomes a message by `#[derive(BufferMessage)]`"
+)]
+pub trait Field: Sized + 'static {
+    /// Whether the type's memory is its encoding.
+    const PLAIN: Plain<Self> = Plain::NO;
+    /// Alignment of the first number in the encoding.
+    const FIRST_ALIGN: usize;
+    /// No encoding is shorter than this, padding left out; at least 1.
+    const MIN_LEN: usize;
+    /// Whether there is a [`Buffer`](crate::Buffer) inside.
+    const HAS_BUFFERS: bool = false;
+    /// Largest number of elements or code points that the type itself allows.
+    const MAX_LEN: usize = usize::MAX;
+    /// [`MAX_LEN`](Self::MAX_LEN) of the elements.
+    const ITEM_MAX_LEN: usize = usize::MAX;
+
+    /// The type as `type_description_interfaces/msg/FieldType`.
+    fn field_type() -> FieldType;
+
+    /// Adds the messages that the type refers to.
+    fn describe(_nested: &mut Descriptions) {}
+
+    /// Where the encoding ends when it starts at `at`.
+    fn end(&self, at: usize) -> usize;
+
+    /// Appends the encoding.
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError>;
+
+    /// Takes a value.
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+
+    /// [`end`](Self::end) of a run of items.
+    #[inline]
+    fn end_slice(items: &[Self], at: usize) -> usize {
+        items.iter().fold(at, |at, item| item.end(at))
+    }
+
+    /// [`encode`](Self::encode) of a run of items.
+    #[inline]
+    fn encode_slice(items: &[Self], encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        if encoder.plain(items) {
+            return Ok(());
+        }
+        items.iter().enumerate().try_for_each(|(index, item)| {
+            item.encode(encoder).map_err(|error| error.in_index(index))
+        })
+    }
+
+    /// [`decode`](Self::decode) of `count` items, a number that was checked against what is left.
+    #[inline]
+    fn decode_vec(decoder: &mut Decoder<'_>, count: usize) -> Result<Vec<Self>, DecodeError> {
+        if let Some(bytes) = decoder.plain::<Self>(count)? {
+            if let Some(items) = Self::PLAIN.vec(bytes) {
+                return Ok(items);
+            }
+        }
+        let mut items = Vec::with_capacity(count);
+        for index in 0..count {
+            items.push(Self::decode(decoder).map_err(|error| error.in_index(index))?);
+        }
+        Ok(items)
+    }
+
+    /// Compares lengths with bounds that stand beside the type, in an attribute.
+    fn check_bounds(&self, _bounds: &Bounds) -> Result<(), BoundError> {
+        Ok(())
+    }
+
+    /// Calls `visit` for each buffer inside; `name` is that of the field.
+    fn visit_buffers(
+        &self,
+        _name: &'static str,
+        _visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
+    ) {
+    }
+
+    /// As [`visit_buffers`](Self::visit_buffers), with buffers that may be replaced.
+    fn visit_buffers_mut(
+        &mut self,
+        _name: &'static str,
+        _visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
+    ) {
+    }
+}
+
+/// Descriptions of the messages that a message refers to, by name.
+#[derive(Debug, Default)]
+pub struct Descriptions(BTreeMap<String, IndividualTypeDescription>);
+
+impl Descriptions {
+    /// Adds `M` and all that it refers to, once.
+    pub fn add<M: Message>(&mut self) {
+        if !self.0.contains_key(M::TYPE_NAME) {
+            self.0.insert(M::TYPE_NAME.to_owned(), M::describe_own());
+            M::describe_nested(self);
+        }
+    }
+
+    pub(crate) fn into_type_description(self, top: IndividualTypeDescription) -> TypeDescription {
+        TypeDescription::new(top, self.0.into_values())
+    }
+}

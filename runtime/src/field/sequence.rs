@@ -1,0 +1,136 @@
+//! `Vec<T>` and [`BoundedSequence`]: a count and the items.
+
+use rosidl_type_description::{FieldType, type_id};
+
+use super::{Bounds, Descriptions, Field};
+use crate::bounded::{BoundedSequence, check};
+use crate::buffer::AnyBuffer;
+use crate::cdr::{Decoder, Encoder, align_up};
+use crate::error::{BoundError, DecodeError, EncodeError};
+
+impl<T: Field> Field for Vec<T> {
+    const FIRST_ALIGN: usize = 4;
+    const MIN_LEN: usize = 4;
+    const HAS_BUFFERS: bool = T::HAS_BUFFERS;
+    const ITEM_MAX_LEN: usize = T::MAX_LEN;
+
+    fn field_type() -> FieldType {
+        let item = T::field_type();
+        FieldType {
+            type_id: item.type_id + type_id::UNBOUNDED_SEQUENCE_OFFSET,
+            ..item
+        }
+    }
+
+    fn describe(nested: &mut Descriptions) {
+        T::describe(nested);
+    }
+
+    #[inline]
+    fn end(&self, at: usize) -> usize {
+        T::end_slice(self, align_up(at, 4) + 4)
+    }
+
+    #[inline]
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        encoder.count(self.len())?;
+        T::encode_slice(self, encoder)
+    }
+
+    #[inline]
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let count = decoder.sequence_count::<T>()?;
+        T::decode_vec(decoder, count)
+    }
+
+    fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
+        check("sequence", self.len(), bounds.sequence)?;
+        self.iter().try_for_each(|item| item.check_bounds(bounds))
+    }
+
+    fn visit_buffers(
+        &self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
+    ) {
+        if T::HAS_BUFFERS {
+            self.iter().for_each(|item| item.visit_buffers(name, visit));
+        }
+    }
+
+    fn visit_buffers_mut(
+        &mut self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
+    ) {
+        if T::HAS_BUFFERS {
+            self.iter_mut()
+                .for_each(|item| item.visit_buffers_mut(name, visit));
+        }
+    }
+}
+
+impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
+    const FIRST_ALIGN: usize = 4;
+    const MIN_LEN: usize = 4;
+    const HAS_BUFFERS: bool = T::HAS_BUFFERS;
+    const ITEM_MAX_LEN: usize = T::MAX_LEN;
+    const MAX_LEN: usize = N;
+
+    fn field_type() -> FieldType {
+        let item = T::field_type();
+        FieldType {
+            type_id: item.type_id + type_id::BOUNDED_SEQUENCE_OFFSET,
+            capacity: N as u64,
+            ..item
+        }
+    }
+
+    fn describe(nested: &mut Descriptions) {
+        T::describe(nested);
+    }
+
+    #[inline]
+    fn end(&self, at: usize) -> usize {
+        T::end_slice(self, align_up(at, 4) + 4)
+    }
+
+    #[inline]
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        encoder.count(self.len())?;
+        T::encode_slice(self, encoder)
+    }
+
+    #[inline]
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let count = decoder.sequence_count::<T>()?;
+        check("sequence", count, N).map_err(|error| decoder.error(error))?;
+        let items = T::decode_vec(decoder, count)?;
+        Self::try_from(items).map_err(|error| decoder.error(error))
+    }
+
+    fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
+        self.iter().try_for_each(|item| item.check_bounds(bounds))
+    }
+
+    fn visit_buffers(
+        &self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
+    ) {
+        if T::HAS_BUFFERS {
+            self.iter().for_each(|item| item.visit_buffers(name, visit));
+        }
+    }
+
+    fn visit_buffers_mut(
+        &mut self,
+        name: &'static str,
+        visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
+    ) {
+        if T::HAS_BUFFERS {
+            self.iter_mut()
+                .for_each(|item| item.visit_buffers_mut(name, visit));
+        }
+    }
+}
