@@ -134,13 +134,13 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttrs
         ("bound", &found.bound),
         ("string_bound", &found.string_bound),
     ] {
-        if let Some(bound) = bound {
-            if !matches!(bound.base10_parse::<u32>(), Ok(1..)) {
-                errors.push(Error::new(
-                    bound.span(),
-                    format!("`{flag}` must be between 1 and {}", u32::MAX),
-                ));
-            }
+        if let Some(bound) = bound
+            && !matches!(bound.base10_parse::<u32>(), Ok(1..))
+        {
+            errors.push(Error::new(
+                bound.span(),
+                format!("`{flag}` must be between 1 and {}", u32::MAX),
+            ));
         }
     }
     found

@@ -64,13 +64,13 @@ pub(crate) fn check(message: &Message) -> Result<()> {
             ),
         ));
     }
-    if let Some(hash) = &message.hash {
-        if message.hash_bytes().is_none() {
-            errors.push(Error::new(
-                hash.span(),
-                "a type hash is `RIHS01_` and 64 lower-case hexadecimal digits",
-            ));
-        }
+    if let Some(hash) = &message.hash
+        && message.hash_bytes().is_none()
+    {
+        errors.push(Error::new(
+            hash.span(),
+            "a type hash is `RIHS01_` and 64 lower-case hexadecimal digits",
+        ));
     }
     for field in &message.fields {
         check_field(field, &mut errors);
@@ -90,13 +90,13 @@ fn check_field(field: &Field, errors: &mut Errors) {
     };
     if let Err(error) = check_default(default, true) {
         errors.push(error);
-    } else if let (Expr::Array(array), Some(bound)) = (default, field.bound) {
-        if array.elems.len() > bound as usize {
-            errors.push(Error::new(
-                array.span(),
-                format!("{} elements exceed the bound {bound}", array.elems.len()),
-            ));
-        }
+    } else if let (Expr::Array(array), Some(bound)) = (default, field.bound)
+        && array.elems.len() > bound as usize
+    {
+        errors.push(Error::new(
+            array.span(),
+            format!("{} elements exceed the bound {bound}", array.elems.len()),
+        ));
     }
     if let Some(bound) = field.string_bound {
         let too_long = strings(default)

@@ -56,7 +56,5 @@ pub fn derive_buffer_message(tokens: TokenStream) -> TokenStream {
         check::check(&message)?;
         Ok(expand::expand(&message))
     });
-    parsed
-        .unwrap_or_else(|error| error.into_compile_error())
-        .into()
+    parsed.unwrap_or_else(syn::Error::into_compile_error).into()
 }

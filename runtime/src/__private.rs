@@ -178,7 +178,7 @@ impl Layout {
         let start = align_up(self.end, F::FIRST_ALIGN);
         // A field whose first number is less aligned than another inside it may start where the other would be padded.
         let align = F::PLAIN.max_align();
-        let plain = self.plain && F::PLAIN.get() && start % align == 0 && start == offset;
+        let plain = self.plain && F::PLAIN.get() && start.is_multiple_of(align) && start == offset;
         let max_align = if align > self.max_align {
             align
         } else {
@@ -193,7 +193,7 @@ impl Layout {
 
     /// Whether all fields were plain and the struct of `size` bytes has no padding, also between array elements.
     pub const fn is_plain(self, size: usize) -> bool {
-        self.plain && self.end == size && size % self.max_align == 0
+        self.plain && self.end == size && size.is_multiple_of(self.max_align)
     }
 
     pub const fn max_align(self) -> usize {

@@ -28,6 +28,7 @@ pub trait Element:
     #[doc(hidden)]
     const PLAIN: Plain<Self>;
     #[doc(hidden)]
+    #[must_use]
     fn swap_bytes(self) -> Self;
 }
 
@@ -139,7 +140,7 @@ impl<T> Plain<T> {
         let size = size_of::<T>();
         if !self.yes
             || size == 0
-            || bytes.len() % size != 0
+            || !bytes.len().is_multiple_of(size)
             || bytes.as_ptr().align_offset(align_of::<T>()) != 0
         {
             return None;
@@ -151,7 +152,7 @@ impl<T> Plain<T> {
     /// A vector whose memory is a copy of `bytes`; `None` if `T` is not plain or the length is not whole.
     pub(crate) fn vec(self, bytes: &[u8]) -> Option<Vec<T>> {
         let size = size_of::<T>();
-        if !self.yes || size == 0 || bytes.len() % size != 0 {
+        if !self.yes || size == 0 || !bytes.len().is_multiple_of(size) {
             return None;
         }
         let count = bytes.len() / size;
@@ -162,7 +163,7 @@ impl<T> Plain<T> {
                 bytes.as_ptr(),
                 items.as_mut_ptr().cast::<u8>(),
                 bytes.len(),
-            )
+            );
         };
         // SAFETY: the line above initialised `count` elements, and every bit pattern is a valid `T`.
         unsafe { items.set_len(count) };
@@ -181,7 +182,7 @@ impl<T> Plain<T> {
                 bytes.as_ptr(),
                 value.as_mut_ptr().cast::<u8>(),
                 bytes.len(),
-            )
+            );
         };
         // SAFETY: all bytes were initialised, and every bit pattern is a valid `T`.
         Some(unsafe { value.assume_init() })

@@ -1,5 +1,7 @@
 //! The derive on hand-written structs: bytes, descriptions, defaults, bounds.
 
+#![allow(clippy::unwrap_used)]
+
 use rosidl_buffer_runtime::type_description::type_id;
 use rosidl_buffer_runtime::{
     BoundedBuffer, BoundedSequence, BoundedString, BoundedWString, Buffer, BufferMessage,

@@ -26,28 +26,33 @@ pub(super) fn bounds(field: &Field) -> Option<TokenStream> {
 
 fn end(field: &Field) -> TokenStream {
     let ident = &field.ident;
+    let span = field.ty.span();
     match field.text {
-        Text::WString => quote!(let __at = __rt::WideField::wide_end(&self.#ident, __at);),
-        _ => quote!(let __at = __rt::Field::end(&self.#ident, __at);),
+        Text::WString => {
+            quote_spanned!(span=> let __at = __rt::WideField::wide_end(&self.#ident, __at);)
+        }
+        _ => quote_spanned!(span=> let __at = __rt::Field::end(&self.#ident, __at);),
     }
 }
 
 fn encode(field: &Field) -> TokenStream {
     let (ident, name) = (&field.ident, &field.name);
+    let span = field.ty.span();
     let check =
         bounds(field).map(|bounds| quote!(__rt::check_encode(&self.#ident, &#bounds, #name)?;));
     let encode = match field.text {
-        Text::WString => quote!(encode_wide),
-        _ => quote!(encode_field),
+        Text::WString => quote_spanned!(span=> __rt::encode_wide(&self.#ident, __encoder, #name)?;),
+        _ => quote_spanned!(span=> __rt::encode_field(&self.#ident, __encoder, #name)?;),
     };
-    quote!(#check __rt::#encode(&self.#ident, __encoder, #name)?;)
+    quote!(#check #encode)
 }
 
 fn decode(field: &Field) -> TokenStream {
     let (ident, name) = (&field.ident, &field.name);
+    let span = field.ty.span();
     let decode = match field.text {
-        Text::WString => quote!(__rt::decode_wide(__decoder, #name)?),
-        _ => quote!(__rt::decode_field(__decoder, #name)?),
+        Text::WString => quote_spanned!(span=> __rt::decode_wide(__decoder, #name)?),
+        _ => quote_spanned!(span=> __rt::decode_field(__decoder, #name)?),
     };
     match bounds(field) {
         Some(bounds) => quote!(#ident: {
@@ -109,16 +114,19 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         .iter()
         .filter(|field| !field.is_leaf())
         .collect();
-    let nested_types = nested.iter().map(|field| &field.ty);
+    let has_buffers = nested
+        .iter()
+        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::HAS_BUFFERS));
     let Plain {
         constants,
         encode: encode_plain,
         decode: decode_plain,
     } = plain(message);
 
-    let first_align = types
-        .first()
-        .map_or_else(|| quote!(1), |ty| quote!(<#ty as __rt::Field>::FIRST_ALIGN));
+    let first_align = types.first().map_or_else(
+        || quote!(1),
+        |ty| quote_spanned!(ty.span()=> <#ty as __rt::Field>::FIRST_ALIGN),
+    );
     let min_len = if types.is_empty() {
         quote!(1)
     } else {
@@ -140,7 +148,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         let visit_mut =
             nested.iter().map(|Field { ident, name, .. }| quote!(__rt::Field::visit_buffers_mut(&mut self.#ident, #name, __visit);));
         quote! {
-            const HAS_BUFFERS: bool = #(<#nested_types as __rt::Field>::HAS_BUFFERS)||*;
+            const HAS_BUFFERS: bool = #(#has_buffers)||*;
             fn visit_buffers(&self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &dyn __rt::AnyBuffer)) {
                 #(#visit)*
             }

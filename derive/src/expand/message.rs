@@ -40,11 +40,9 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         let (name, ty) = (&field.name, field_type(field));
         quote!(__rt::describe_field(#name, #ty))
     });
-    let nested = message
-        .fields
-        .iter()
-        .filter(|field| !field.is_leaf())
-        .map(|Field { ty, .. }| quote!(<#ty as __rt::Field>::describe(__nested);));
+    let nested = message.fields.iter().filter(|field| !field.is_leaf()).map(
+        |Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::describe(__nested);),
+    );
     let (type_hash, generated) = match (message.hash_bytes(), &message.hash) {
         (Some(bytes), Some(text)) => {
             let bytes = Literal::byte_string(&bytes);

@@ -134,7 +134,10 @@ impl<'a> Decoder<'a> {
         count: usize,
     ) -> Result<Option<&'a [u8]>, DecodeError> {
         let start = align_up(self.at, T::FIRST_ALIGN);
-        if self.swap || !T::PLAIN.is_native_le() || count == 0 || start % T::PLAIN.max_align() != 0
+        if self.swap
+            || !T::PLAIN.is_native_le()
+            || count == 0
+            || !start.is_multiple_of(T::PLAIN.max_align())
         {
             return Ok(None);
         }

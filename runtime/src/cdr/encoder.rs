@@ -76,7 +76,7 @@ impl<'a> Encoder<'a> {
     pub(crate) fn plain<T: Field>(&mut self, items: &[T]) -> bool {
         if !T::PLAIN.is_native_le()
             || items.is_empty()
-            || align_up(self.position(), T::FIRST_ALIGN) % T::PLAIN.max_align() != 0
+            || !align_up(self.position(), T::FIRST_ALIGN).is_multiple_of(T::PLAIN.max_align())
         {
             return false;
         }

@@ -93,6 +93,10 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
 ///
 /// # Errors
 /// When the bytes are not such a message; the error names the field and the offset.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the message may keep the payload"
+)]
 pub fn decode_payload<M: Message>(payload: Bytes) -> Result<M, DecodeError> {
     Decoder::new(&payload, Some(&payload))
         .and_then(|mut decoder| M::decode(&mut decoder))

@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field};
+use super::{Bounds, Descriptions, Field, visit_items, visit_items_mut};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
 use crate::element::Plain;
@@ -44,10 +44,10 @@ impl<T: Field, const N: usize> Field for [T; N] {
 
     #[inline]
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        if let Some(bytes) = decoder.plain::<T>(N)? {
-            if let Some(array) = Self::PLAIN.value(bytes) {
-                return Ok(array);
-            }
+        if let Some(bytes) = decoder.plain::<T>(N)?
+            && let Some(array) = Self::PLAIN.value(bytes)
+        {
+            return Ok(array);
         }
         decoder.at_least(Self::MIN_LEN)?;
         let items = T::decode_vec(decoder, N)?;
@@ -64,9 +64,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
         name: &'static str,
         visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
     ) {
-        if T::HAS_BUFFERS {
-            self.iter().for_each(|item| item.visit_buffers(name, visit));
-        }
+        visit_items(self, name, visit);
     }
 
     fn visit_buffers_mut(
@@ -74,10 +72,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
         name: &'static str,
         visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
     ) {
-        if T::HAS_BUFFERS {
-            self.iter_mut()
-                .for_each(|item| item.visit_buffers_mut(name, visit));
-        }
+        visit_items_mut(self, name, visit);
     }
 }
 

@@ -80,10 +80,10 @@ pub trait Field: Sized + 'static {
     /// [`decode`](Self::decode) of `count` items, a number that was checked against what is left.
     #[inline]
     fn decode_vec(decoder: &mut Decoder<'_>, count: usize) -> Result<Vec<Self>, DecodeError> {
-        if let Some(bytes) = decoder.plain::<Self>(count)? {
-            if let Some(items) = Self::PLAIN.vec(bytes) {
-                return Ok(items);
-            }
+        if let Some(bytes) = decoder.plain::<Self>(count)?
+            && let Some(items) = Self::PLAIN.vec(bytes)
+        {
+            return Ok(items);
         }
         let mut items = Vec::with_capacity(count);
         for index in 0..count {
@@ -111,6 +111,30 @@ pub trait Field: Sized + 'static {
         _name: &'static str,
         _visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
     ) {
+    }
+}
+
+fn visit_items<T: Field>(
+    items: &[T],
+    name: &'static str,
+    visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
+) {
+    if T::HAS_BUFFERS {
+        for item in items {
+            item.visit_buffers(name, visit);
+        }
+    }
+}
+
+fn visit_items_mut<T: Field>(
+    items: &mut [T],
+    name: &'static str,
+    visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
+) {
+    if T::HAS_BUFFERS {
+        for item in items {
+            item.visit_buffers_mut(name, visit);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field};
+use super::{Bounds, Descriptions, Field, visit_items, visit_items_mut};
 use crate::bounded::{BoundedSequence, check};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder, align_up};
@@ -53,9 +53,7 @@ impl<T: Field> Field for Vec<T> {
         name: &'static str,
         visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
     ) {
-        if T::HAS_BUFFERS {
-            self.iter().for_each(|item| item.visit_buffers(name, visit));
-        }
+        visit_items(self, name, visit);
     }
 
     fn visit_buffers_mut(
@@ -63,10 +61,7 @@ impl<T: Field> Field for Vec<T> {
         name: &'static str,
         visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
     ) {
-        if T::HAS_BUFFERS {
-            self.iter_mut()
-                .for_each(|item| item.visit_buffers_mut(name, visit));
-        }
+        visit_items_mut(self, name, visit);
     }
 }
 
@@ -118,9 +113,7 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
         name: &'static str,
         visit: &mut dyn FnMut(&'static str, &dyn AnyBuffer),
     ) {
-        if T::HAS_BUFFERS {
-            self.iter().for_each(|item| item.visit_buffers(name, visit));
-        }
+        visit_items(self, name, visit);
     }
 
     fn visit_buffers_mut(
@@ -128,9 +121,6 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
         name: &'static str,
         visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
     ) {
-        if T::HAS_BUFFERS {
-            self.iter_mut()
-                .for_each(|item| item.visit_buffers_mut(name, visit));
-        }
+        visit_items_mut(self, name, visit);
     }
 }
