@@ -1,6 +1,49 @@
-//! ROS 2 nodes over Zenoh, compatible with `rmw_zenoh_cpp`.
+//! ROS 2 nodes over Zenoh, compatible with `rmw_zenoh_cpp`: nodes, publishers and subscriptions for the messages of
+//! `rosidl_buffer_runtime`.
+//!
+//! A message is encoded once and travels under the key, with the attachment and the liveliness tokens that
+//! ROS's own nodes use, so they see ours and ours see them. Nodes on one machine find each other without
+//! a router and without configuration; a `rmw_zenohd` on `tcp/localhost:7447` is joined when there is one;
+//! nothing listens beyond the loopback interface unless asked.
+//!
+//! ```no_run
+//! use rosidl_buffer_runtime::BufferMessage;
+//! use rosidl_buffer_zenoh::{Context, QosProfile};
+//!
+//! #[derive(Debug, Clone, PartialEq, BufferMessage)]
+//! #[ros2(package = "std_msgs", name = "String")]
+//! struct Text {
+//!     data: String,
+//! }
+//!
+//! let context = Context::new()?;
+//! let talker = context.create_node("talker")?;
+//! let listener = context.create_node("listener")?;
+//! let publisher = talker.create_publisher::<Text>("chatter", QosProfile::default())?;
+//! let subscription = listener.create_subscription::<Text>("chatter", QosProfile::default())?;
+//! publisher.publish(&Text { data: "hello".to_owned() })?;
+//! assert_eq!(subscription.recv()?.message.data, "hello");
+//! # Ok::<(), rosidl_buffer_zenoh::Error>(())
+//! ```
+#![forbid(unsafe_code)]
 
+mod error;
+mod graph;
+mod info;
 pub mod key;
+mod node;
+mod publisher;
 mod qos;
+mod queue;
+mod session;
+mod subscription;
 
+pub use error::{Error, Result};
+pub use info::{MessageInfo, PublisherStats, Received, SubscriptionStats};
+pub use node::{Node, NodeBuilder};
+pub use publisher::Publisher;
 pub use qos::{Durability, History, Liveliness, QosProfile, Reliability};
+pub use session::{Context, ContextBuilder};
+pub use subscription::{CallbackSubscription, Subscription};
+
+pub use zenoh;

@@ -1,0 +1,111 @@
+//! What can go wrong with a node, a publisher or a subscription. Every error says what, where, and what to do.
+
+use rosidl_buffer_runtime::EncodeError;
+
+use crate::key::NameError;
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error of a node, publisher or subscription.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name breaks ROS's rules.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// `ROS_DOMAIN_ID` is not a number.
+    #[error(
+        "ROS_DOMAIN_ID is {value:?}: set it to a whole number from 0 to 4294967295, or unset it for 0"
+    )]
+    DomainId {
+        /// What the variable holds.
+        value: String,
+    },
+    /// A node was asked into another domain than its context's.
+    #[error(
+        "node {node:?} asks for domain {asked}, but its context is in domain {context}: give only one of them"
+    )]
+    DomainConflict {
+        /// The node's name.
+        node: String,
+        /// What the node's builder says.
+        asked: u32,
+        /// What the context says.
+        context: u32,
+    },
+    /// A Zenoh configuration file cannot be used.
+    #[error("the Zenoh configuration file {path:?} ({origin}) cannot be used: {cause}")]
+    ConfigFile {
+        /// The file.
+        path: String,
+        /// Who named it.
+        origin: &'static str,
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// One setting is not accepted.
+    #[error(
+        "the Zenoh setting {setting:?} ({origin}) is not accepted: {cause}; write key=value, the value in JSON5"
+    )]
+    ConfigSetting {
+        /// The setting as written.
+        setting: String,
+        /// Who gave it.
+        origin: &'static str,
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// The Zenoh session did not open.
+    #[error(
+        "the Zenoh session did not open: {cause}; look at the listen and connect endpoints of its configuration"
+    )]
+    Open {
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// Something could not be declared on the session.
+    #[error("{what} of {name:?} could not be declared on the Zenoh session: {cause}")]
+    Declare {
+        /// What was to be declared.
+        what: &'static str,
+        /// The node or topic.
+        name: String,
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// A message could not be encoded.
+    #[error("a message for {topic} could not be encoded: {source}")]
+    Encode {
+        /// The topic.
+        topic: String,
+        /// Which field and why.
+        source: EncodeError,
+    },
+    /// A message could not be handed to the network.
+    #[error("publishing on {topic} failed: {cause}")]
+    Publish {
+        /// The topic.
+        topic: String,
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// The thread that runs a callback could not be started.
+    #[error("the thread for the callback on {topic} could not be started: {source}")]
+    Thread {
+        /// The topic.
+        topic: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The session under a subscription was closed.
+    #[error(
+        "the Zenoh session under the subscription to {topic} is closed: nothing more will arrive"
+    )]
+    Closed {
+        /// The topic.
+        topic: String,
+    },
+}

@@ -1,0 +1,273 @@
+//! Who is there: the publishers and subscriptions of a ROS domain, from their liveliness tokens.
+//!
+//! Tokens come in as Zenoh reports them, counts go out. A token that cannot be read is counted and left
+//! aside. Two endpoints on one topic that do not agree on the type are reported, because nothing would
+//! ever arrive and nobody would say why.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use zenoh::{Session, Wait as _, pubsub::Subscriber, sample::SampleKind};
+
+use crate::{
+    error::{Error, Result},
+    key::{Endpoint, Entity, EntityKind, Token, TopicKey, discovery_key, ros_type_name},
+};
+
+/// The live endpoints of one domain.
+pub(crate) struct Graph {
+    shared: Arc<Shared>,
+    _subscriber: Subscriber<()>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Graph {
+    /// Watches the tokens of `domain`, those that are there already included.
+    pub(crate) fn watch(session: &Session, domain: u32) -> Result<Self> {
+        let state = State {
+            own_session: session.zid().to_string(),
+            ..State::default()
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let seen = Arc::clone(&shared);
+        let subscriber = session
+            .liveliness()
+            .declare_subscriber(discovery_key(domain))
+            .history(true)
+            .callback(move |sample| {
+                let key = sample.key_expr().as_str();
+                let mut state = seen.lock();
+                match sample.kind() {
+                    SampleKind::Put => state.insert(key),
+                    SampleKind::Delete => state.remove(key),
+                }
+                drop(state);
+                seen.changed.notify_all();
+            })
+            .wait()
+            .map_err(|cause| Error::Declare {
+                what: "the graph",
+                name: format!("domain {domain}"),
+                cause,
+            })?;
+        Ok(Self {
+            shared,
+            _subscriber: subscriber,
+        })
+    }
+
+    /// How many endpoints of `kind` have this topic, type and hash.
+    pub(crate) fn count(&self, kind: EntityKind, key: &TopicKey) -> usize {
+        self.shared.lock().count(kind, key)
+    }
+
+    /// Waits until there is at least one such endpoint; false when the time is over first.
+    pub(crate) fn wait_for(&self, kind: EntityKind, key: &TopicKey, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut state = self.shared.lock();
+        while state.count(kind, key) == 0 {
+            let left = match deadline {
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+                None => Duration::MAX,
+            };
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    own_session: String,
+    /// Topic → token text → token; publishers and subscriptions only.
+    topics: HashMap<String, HashMap<String, Token>>,
+    malformed: u64,
+}
+
+impl State {
+    fn insert(&mut self, text: &str) {
+        let token: Token = match text.parse() {
+            Ok(token) => token,
+            Err(error) => {
+                self.malformed += 1;
+                tracing::debug!("ignored (number {}): {error}", self.malformed);
+                return;
+            }
+        };
+        let topic = match &token.entity {
+            Entity::Publisher(endpoint) | Entity::Subscription(endpoint) => endpoint.topic.clone(),
+            Entity::Node | Entity::Service(_) | Entity::Client(_) => return,
+        };
+        let others = self.topics.entry(topic).or_default();
+        if others.contains_key(text) {
+            return;
+        }
+        for other in others.values() {
+            if let Some(warning) = mismatch(&token, other, &self.own_session) {
+                tracing::warn!("{warning}");
+            }
+        }
+        others.insert(text.to_owned(), token);
+    }
+
+    fn remove(&mut self, text: &str) {
+        // The topic is read from the text again: no second index to keep right.
+        let Ok(token) = text.parse::<Token>() else {
+            return;
+        };
+        let Some(endpoint) = token.entity.endpoint() else {
+            return;
+        };
+        if let Some(others) = self.topics.get_mut(&endpoint.topic) {
+            others.remove(text);
+            if others.is_empty() {
+                self.topics.remove(&endpoint.topic);
+            }
+        }
+    }
+
+    fn count(&self, kind: EntityKind, key: &TopicKey) -> usize {
+        let same = |endpoint: &Endpoint| {
+            endpoint.dds_type == key.dds_type && endpoint.type_hash == key.type_hash
+        };
+        self.topics.get(&key.topic).map_or(0, |tokens| {
+            tokens
+                .values()
+                .filter(|token| token.entity.kind() == kind)
+                .filter(|token| token.entity.endpoint().is_some_and(same))
+                .count()
+        })
+    }
+}
+
+/// What to say when a publisher and a subscription of one topic will never meet and one of them is ours.
+fn mismatch(one: &Token, other: &Token, own_session: &str) -> Option<String> {
+    if one.session_id != own_session && other.session_id != own_session {
+        return None;
+    }
+    let (Entity::Publisher(publisher), Entity::Subscription(subscription), from, to) =
+        (match one.entity {
+            Entity::Publisher(_) => (&one.entity, &other.entity, one, other),
+            _ => (&other.entity, &one.entity, other, one),
+        })
+    else {
+        return None;
+    };
+    let node = |token: &Token| {
+        format!(
+            "{}/{}",
+            token.namespace.trim_end_matches('/'),
+            token.node_name
+        )
+    };
+    let kind = |endpoint: &Endpoint| {
+        ros_type_name(&endpoint.dds_type).unwrap_or_else(|| endpoint.dds_type.clone())
+    };
+    let (topic, from, to) = (&publisher.topic, node(from), node(to));
+    if publisher.dds_type != subscription.dds_type {
+        return Some(format!(
+            "topic {topic}: {from} publishes {} but {to} subscribes to {}; nothing will arrive",
+            kind(publisher),
+            kind(subscription),
+        ));
+    }
+    if publisher.type_hash != subscription.type_hash {
+        return Some(format!(
+            "topic {topic}: {from} publishes {} with the type hash {} but {to} expects {}; nothing will arrive. Build \
+             both from the same definition of the message and of the messages in it",
+            kind(publisher),
+            publisher.type_hash,
+            subscription.type_hash,
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(session: &str, kind: &str, topic: &str, hash: &str) -> String {
+        format!(
+            "@ros2_lv/0/{session}/0/1/{kind}/%/%/n/%{topic}/std_msgs::msg::dds_::String_/{hash}/::,:,:,:,,"
+        )
+    }
+
+    #[test]
+    fn endpoints_come_and_go() {
+        let mut state = State {
+            own_session: "a".to_owned(),
+            ..State::default()
+        };
+        let key = TopicKey::new(0, "/chatter", "std_msgs/msg/String", "h");
+        let texts = [
+            token("a", "MP", "chatter", "h"),
+            token("b", "MP", "chatter", "h"),
+            token("b", "MP", "chatter", "other"),
+            token("b", "MP", "elsewhere", "h"),
+            token("b", "MS", "chatter", "h"),
+            token("b", "SS", "chatter", "h"),
+        ];
+        for text in texts.iter().chain(&texts) {
+            state.insert(text);
+        }
+        assert_eq!(state.count(EntityKind::Publisher, &key), 2);
+        assert_eq!(state.count(EntityKind::Subscription, &key), 1);
+        state.insert("@ros2_lv/0/x/nonsense");
+        state.remove("@ros2_lv/0/x/nonsense");
+        assert_eq!(state.malformed, 1);
+        for text in &texts {
+            state.remove(text);
+        }
+        assert_eq!(state.count(EntityKind::Publisher, &key), 0);
+        assert!(state.topics.is_empty());
+    }
+
+    #[test]
+    fn disagreeing_endpoints_are_reported_once_and_only_ours() {
+        let parse = |text: &str| text.parse::<Token>().unwrap();
+        let ours = parse(&token("a", "MP", "chatter", "RIHS01_1"));
+        let theirs = parse(&token("b", "MS", "chatter", "RIHS01_2"));
+        let warning = mismatch(&ours, &theirs, "a").unwrap();
+        assert_eq!(mismatch(&theirs, &ours, "a").unwrap(), warning);
+        for part in [
+            "/chatter",
+            "std_msgs/msg/String",
+            "RIHS01_1 but",
+            "expects RIHS01_2",
+        ] {
+            assert!(warning.contains(part), "{warning}");
+        }
+        assert_eq!(mismatch(&ours, &theirs, "c"), None);
+        let same = parse(&token("b", "MS", "chatter", "RIHS01_1"));
+        assert_eq!(mismatch(&ours, &same, "a"), None);
+        let publisher = parse(&token("b", "MP", "chatter", "RIHS01_2"));
+        assert_eq!(mismatch(&ours, &publisher, "a"), None);
+        let other_type = token("b", "MS", "chatter", "h").replace("String_", "Int8_");
+        let warning = mismatch(&parse(&other_type), &ours, "a").unwrap();
+        assert!(
+            warning.contains("subscribes to std_msgs/msg/Int8"),
+            "{warning}"
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! What comes beside a message, and what a subscription counted.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::key::{Attachment, Gid};
+
+/// Publishers whose sequence numbers are followed at most; a stranger may invent any number of them.
+const MAX_PUBLISHERS: usize = 1024;
+
+/// A message with what is known about its way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received<M> {
+    /// The message.
+    pub message: M,
+    /// Where it comes from.
+    pub info: MessageInfo,
+}
+
+/// Where a message comes from.
+///
+/// What the publisher says is `None` when the sample carried no attachment that we can read: a plain
+/// Zenoh program, or an `rmw_zenoh` of 2024. Its type is checked all the same, by the topic's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageInfo {
+    /// When it was published, by the publisher's clock.
+    pub source_timestamp: Option<SystemTime>,
+    /// When it arrived here.
+    pub received_timestamp: SystemTime,
+    /// Counted by the publisher, from 1.
+    pub publication_sequence_number: Option<i64>,
+    /// The publisher.
+    pub publisher_gid: Option<Gid>,
+}
+
+impl MessageInfo {
+    pub(crate) fn new(attachment: Option<&Attachment>) -> Self {
+        Self {
+            source_timestamp: attachment.and_then(|attachment| time(attachment.source_timestamp)),
+            received_timestamp: SystemTime::now(),
+            publication_sequence_number: attachment.map(|attachment| attachment.sequence_number),
+            publisher_gid: attachment.map(|attachment| attachment.gid),
+        }
+    }
+}
+
+/// A time from nanoseconds since the epoch, before it if negative.
+fn time(nanoseconds: i64) -> Option<SystemTime> {
+    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
+    if nanoseconds < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    }
+}
+
+/// Nanoseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// What a subscription counted since it was created.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscriptionStats {
+    /// Samples that arrived.
+    pub received: u64,
+    /// Samples that never arrived, by the gaps in the publishers' sequence numbers.
+    pub lost: u64,
+    /// Samples that arrived and were dropped for newer ones, because nobody took them in time.
+    pub dropped: u64,
+    /// Samples that could not be decoded.
+    pub undecodable: u64,
+    /// Samples that were delivered without their source, because the attachment was missing or unknown.
+    pub without_source: u64,
+    /// The last thing that was wrong with a payload.
+    pub last_decode_error: Option<String>,
+    /// The publishers heard so far; of more than 1024 the one silent longest is forgotten.
+    pub publishers: HashMap<Gid, PublisherStats>,
+}
+
+/// What a subscription counted about one publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublisherStats {
+    /// Samples that arrived.
+    pub received: u64,
+    /// Samples that never arrived.
+    pub lost: u64,
+    /// The highest sequence number so far.
+    pub last_sequence_number: i64,
+    /// When the last sample arrived.
+    pub last_received: SystemTime,
+}
+
+impl SubscriptionStats {
+    /// Counts a sample that arrived. What was published before the first one is not a loss.
+    pub(crate) fn count(&mut self, info: &MessageInfo) {
+        self.received += 1;
+        let (Some(gid), Some(number)) = (info.publisher_gid, info.publication_sequence_number)
+        else {
+            self.without_source += 1;
+            return;
+        };
+        let now = info.received_timestamp;
+        if !self.publishers.contains_key(&gid) && self.publishers.len() >= MAX_PUBLISHERS {
+            let by_age = |(_, stats): &(&Gid, &PublisherStats)| stats.last_received;
+            let oldest = self
+                .publishers
+                .iter()
+                .min_by_key(by_age)
+                .map(|(gid, _)| *gid);
+            oldest.and_then(|gid| self.publishers.remove(&gid));
+        }
+        let fresh = PublisherStats {
+            received: 0,
+            lost: 0,
+            last_sequence_number: number.saturating_sub(1),
+            last_received: now,
+        };
+        let stats = self.publishers.entry(gid).or_insert(fresh);
+        stats.received += 1;
+        stats.last_received = now;
+        let last = stats.last_sequence_number;
+        if number > last {
+            let gap = number.abs_diff(last) - 1;
+            stats.lost = stats.lost.saturating_add(gap);
+            self.lost = self.lost.saturating_add(gap);
+            stats.last_sequence_number = number;
+        } else if stats.lost > 0 && number < last {
+            // It was counted as lost and is only late.
+            stats.lost -= 1;
+            self.lost = self.lost.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(gid: u8, sequence_number: i64) -> MessageInfo {
+        let gid = Gid([gid; 16]);
+        MessageInfo::new(Some(&Attachment {
+            sequence_number,
+            source_timestamp: 1,
+            gid,
+        }))
+    }
+
+    #[test]
+    fn gaps_are_losses_until_the_late_arrive() {
+        let mut stats = SubscriptionStats::default();
+        for number in [5, 6, 9] {
+            stats.count(&info(1, number));
+        }
+        assert_eq!((stats.received, stats.lost), (3, 2));
+        stats.count(&info(2, 1));
+        assert_eq!(stats.lost, 2);
+        stats.count(&info(1, 7));
+        assert_eq!(stats.lost, 1);
+        assert_eq!(stats.publishers[&Gid([1; 16])].lost, 1);
+        assert_eq!(stats.publishers[&Gid([1; 16])].last_sequence_number, 9);
+    }
+
+    #[test]
+    fn hostile_numbers_and_times() {
+        let mut stats = SubscriptionStats::default();
+        for number in [i64::MIN, i64::MAX, i64::MIN, 0, i64::MAX] {
+            stats.count(&info(1, number));
+        }
+        for nanoseconds in [i64::MIN, i64::MAX, 0, -1] {
+            let _ = time(nanoseconds);
+        }
+        for gid in 0..2000_u16 {
+            let mut bytes = [0; 16];
+            bytes[..2].copy_from_slice(&gid.to_le_bytes());
+            let attachment = Attachment {
+                sequence_number: 1,
+                source_timestamp: 0,
+                gid: Gid(bytes),
+            };
+            stats.count(&MessageInfo::new(Some(&attachment)));
+        }
+        assert_eq!(stats.publishers.len(), MAX_PUBLISHERS);
+        stats.count(&MessageInfo::new(None));
+        assert_eq!(stats.without_source, 1);
+    }
+
+    #[test]
+    fn times_come_back() {
+        let attachment = Attachment {
+            sequence_number: 1,
+            source_timestamp: 1_500_000_001,
+            gid: Gid([0; 16]),
+        };
+        let time = MessageInfo::new(Some(&attachment))
+            .source_timestamp
+            .unwrap();
+        assert_eq!(
+            time.duration_since(UNIX_EPOCH).unwrap().as_nanos(),
+            1_500_000_001
+        );
+    }
+}

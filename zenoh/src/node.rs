@@ -1,0 +1,290 @@
+//! A node: a name in the graph, under which publishers and subscriptions are made.
+
+use std::sync::Arc;
+
+use rosidl_buffer_runtime::Message;
+use zenoh::{Wait as _, liveliness::LivelinessToken};
+
+use crate::{
+    error::{Error, Result},
+    info::MessageInfo,
+    key::{
+        Endpoint, Entity, Gid, Token, TopicKey, check_namespace, check_node_name, expand_topic_name,
+    },
+    publisher::Publisher,
+    qos::QosProfile,
+    session::Context,
+    subscription::{CallbackSubscription, Subscription},
+};
+
+/// A ROS 2 node.
+///
+/// Cloning gives another handle. The node leaves the graph with its last handle, publisher or
+/// subscription.
+///
+/// ```no_run
+/// use rosidl_buffer_zenoh::Node;
+///
+/// let node = Node::builder("camera").namespace("/robot").domain_id(3).build()?;
+/// assert_eq!(node.fully_qualified_name(), "/robot/camera");
+/// # Ok::<(), rosidl_buffer_zenoh::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<NodeInner>,
+}
+
+pub(crate) struct NodeInner {
+    name: String,
+    namespace: String,
+    id: u64,
+    // Before the context: a token goes before its session.
+    _token: LivelinessToken,
+    pub(crate) context: Context,
+}
+
+impl Node {
+    /// A node in the root namespace, in a context of its own.
+    ///
+    /// # Errors
+    /// When the name breaks ROS's rules, or the session does not open.
+    pub fn new(name: &str) -> Result<Self> {
+        Self::builder(name).build()
+    }
+
+    /// A node with settings of its own.
+    pub fn builder(name: &str) -> NodeBuilder {
+        NodeBuilder {
+            name: name.to_owned(),
+            ..NodeBuilder::default()
+        }
+    }
+
+    /// The name, without the namespace.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The namespace; `/` for the root.
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// Namespace and name.
+    pub fn fully_qualified_name(&self) -> String {
+        format!("{}/{}", self.namespace().trim_end_matches('/'), self.name())
+    }
+
+    /// The ROS domain.
+    pub fn domain_id(&self) -> u32 {
+        self.context().domain_id()
+    }
+
+    /// The context, which makes more nodes on the same session.
+    pub fn context(&self) -> &Context {
+        &self.inner.context
+    }
+
+    /// A publisher of `M` on `topic`, which may be relative to the namespace or, with `~`, to the node.
+    ///
+    /// # Errors
+    /// When the topic's name breaks ROS's rules, or the session is gone.
+    pub fn create_publisher<M: Message>(
+        &self,
+        topic: &str,
+        qos: QosProfile,
+    ) -> Result<Publisher<M>> {
+        Publisher::new(self, topic, qos)
+    }
+
+    /// A subscription to `M` on `topic`, read with `recv` and its kin.
+    ///
+    /// # Errors
+    /// As for [`Node::create_publisher`].
+    pub fn create_subscription<M: Message>(
+        &self,
+        topic: &str,
+        qos: QosProfile,
+    ) -> Result<Subscription<M>> {
+        Subscription::new(self, topic, qos)
+    }
+
+    /// A subscription that calls `callback` with each message, on a thread of its own and never twice at a time. The
+    /// queue stands between it and the network: a slow callback loses the oldest messages, counted.
+    ///
+    /// # Errors
+    /// As for [`Node::create_publisher`]; also when the thread cannot be started.
+    pub fn create_subscription_with_callback<M: Message>(
+        &self,
+        topic: &str,
+        qos: QosProfile,
+        callback: impl FnMut(M, MessageInfo) + Send + 'static,
+    ) -> Result<CallbackSubscription<M>> {
+        CallbackSubscription::new(self.create_subscription(topic, qos)?, callback)
+    }
+
+    /// What an endpoint of this node needs before it is declared.
+    pub(crate) fn endpoint<M: Message>(
+        &self,
+        topic: &str,
+        qos: QosProfile,
+        entity: fn(Endpoint) -> Entity,
+    ) -> Result<EndpointName> {
+        let topic = expand_topic_name(topic, self.namespace(), self.name())?;
+        let type_hash = M::type_hash().to_string();
+        let key = TopicKey::new(self.domain_id(), &topic, M::TYPE_NAME, &type_hash);
+        let endpoint = Endpoint {
+            topic,
+            dds_type: key.dds_type.clone(),
+            type_hash,
+            qos,
+            // Buffers are offered by name when there is a backend to offer.
+            backends: None,
+        };
+        let context = self.context();
+        let token = token(
+            context,
+            self.name(),
+            self.namespace(),
+            self.inner.id,
+            context.next_entity_id(),
+            entity(endpoint),
+        );
+        Ok(EndpointName {
+            key,
+            gid: Gid::of_token(&token),
+            token,
+        })
+    }
+}
+
+/// How one endpoint is known: the key of its samples, its token, and the GID that follows from the token.
+pub(crate) struct EndpointName {
+    pub(crate) key: TopicKey,
+    pub(crate) token: String,
+    pub(crate) gid: Gid,
+}
+
+impl EndpointName {
+    pub(crate) fn declare_token(&self, context: &Context) -> Result<LivelinessToken> {
+        declare_token(context, &self.token, &self.key.topic)
+    }
+
+    pub(crate) fn declare_error(&self, what: &'static str, cause: zenoh::Error) -> Error {
+        Error::Declare {
+            what,
+            name: self.key.topic.clone(),
+            cause,
+        }
+    }
+}
+
+fn token(
+    context: &Context,
+    node_name: &str,
+    namespace: &str,
+    node_id: u64,
+    entity_id: u64,
+    entity: Entity,
+) -> String {
+    let token = Token {
+        domain: context.domain_id(),
+        session_id: context.zenoh_session().zid().to_string(),
+        node_id,
+        entity_id,
+        enclave: "/".to_owned(),
+        namespace: namespace.to_owned(),
+        node_name: node_name.to_owned(),
+        entity,
+    };
+    token.to_string()
+}
+
+fn declare_token(context: &Context, token: &str, name: &str) -> Result<LivelinessToken> {
+    let declared = context
+        .zenoh_session()
+        .liveliness()
+        .declare_token(token.to_owned())
+        .wait();
+    declared.map_err(|cause| Error::Declare {
+        what: "the liveliness token",
+        name: name.to_owned(),
+        cause,
+    })
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("name", &self.fully_qualified_name())
+            .field("context", self.context())
+            .finish()
+    }
+}
+
+/// Settings of a [`Node`] before it is made.
+#[derive(Debug, Clone, Default)]
+pub struct NodeBuilder {
+    name: String,
+    namespace: String,
+    domain: Option<u32>,
+    context: Option<Context>,
+}
+
+impl NodeBuilder {
+    /// The namespace, with or without its leading slash.
+    #[must_use]
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        namespace.clone_into(&mut self.namespace);
+        self
+    }
+
+    /// The ROS domain, instead of `ROS_DOMAIN_ID`.
+    #[must_use]
+    pub fn domain_id(mut self, domain: u32) -> Self {
+        self.domain = Some(domain);
+        self
+    }
+
+    /// The context to live in, instead of one of its own.
+    #[must_use]
+    pub fn context(mut self, context: &Context) -> Self {
+        self.context = Some(context.clone());
+        self
+    }
+
+    /// Makes the node and announces it.
+    ///
+    /// # Errors
+    /// When a name breaks ROS's rules, the domain contradicts the context's, or the session does not open.
+    pub fn build(self) -> Result<Node> {
+        check_node_name(&self.name)?;
+        let namespace = check_namespace(&self.namespace)?;
+        let context = match (self.context, self.domain) {
+            (Some(context), Some(asked)) if asked != context.domain_id() => {
+                let context = context.domain_id();
+                return Err(Error::DomainConflict {
+                    node: self.name,
+                    asked,
+                    context,
+                });
+            }
+            (Some(context), _) => context,
+            (None, Some(domain)) => Context::builder().domain_id(domain).build()?,
+            (None, None) => Context::new()?,
+        };
+        let id = context.next_entity_id();
+        let token = token(&context, &self.name, &namespace, id, id, Entity::Node);
+        let token = declare_token(&context, &token, &self.name)?;
+        let inner = NodeInner {
+            name: self.name,
+            namespace,
+            id,
+            _token: token,
+            context,
+        };
+        Ok(Node {
+            inner: Arc::new(inner),
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! The Zenoh session that nodes of one process share, opened and closed so that no async runtime minds.
+//!
+//! By default sessions of one machine and ROS domain find each other by themselves, a ROS router on
+//! `tcp/localhost:7447` is joined when there is one, and nothing listens beyond the loopback interface.
+
+mod config;
+mod rendezvous;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use zenoh::{
+    Session, Wait as _,
+    config::WhatAmI,
+    internal::{
+        ResolveFuture,
+        runtime::{Runtime, RuntimeBuilder},
+    },
+};
+
+use self::{config::Base, rendezvous::Rendezvous};
+use crate::{
+    error::{Error, Result},
+    graph::Graph,
+    node::{Node, NodeBuilder},
+};
+
+/// One Zenoh session in one ROS domain, shared by the nodes that are made from it.
+///
+/// Cloning gives another handle to the same session; it closes with the last handle, node, publisher or
+/// subscription.
+///
+/// ```no_run
+/// use rosidl_buffer_zenoh::Context;
+///
+/// let context = Context::new()?;
+/// let camera = context.create_node("camera")?;
+/// let viewer = context.create_node("viewer")?;
+/// # Ok::<(), rosidl_buffer_zenoh::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<ContextInner>,
+}
+
+struct ContextInner {
+    domain: u32,
+    next_id: AtomicU64,
+    graph: Graph,
+    // Last: the graph's subscriber goes before its session.
+    open: OpenSession,
+}
+
+impl Context {
+    /// Opens a session as the environment says: `ROS_DOMAIN_ID`, `ZENOH_SESSION_CONFIG_URI`, `ZENOH_CONFIG_OVERRIDE`.
+    ///
+    /// # Errors
+    /// When one of the variables cannot be used, or the session does not open.
+    pub fn new() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// A context with settings of its own.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder::default()
+    }
+
+    /// The ROS domain.
+    pub fn domain_id(&self) -> u32 {
+        self.inner.domain
+    }
+
+    /// A node in the root namespace.
+    ///
+    /// # Errors
+    /// When the name breaks ROS's rules or the node cannot be announced.
+    pub fn create_node(&self, name: &str) -> Result<Node> {
+        self.node_builder(name).build()
+    }
+
+    /// A node of this context with settings of its own.
+    pub fn node_builder(&self, name: &str) -> NodeBuilder {
+        Node::builder(name).context(self)
+    }
+
+    /// The Zenoh session underneath, for what this crate does not offer.
+    pub fn zenoh_session(&self) -> &Session {
+        self.inner.open.session()
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.inner.graph
+    }
+
+    /// A number that no other entity of this session has.
+    pub(crate) fn next_entity_id(&self) -> u64 {
+        self.inner.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("domain_id", &self.inner.domain)
+            .field("zenoh_id", &self.zenoh_session().zid().to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Context`] before it opens.
+///
+/// ```no_run
+/// use rosidl_buffer_zenoh::Context;
+///
+/// // Reachable from other machines, because it is asked for.
+/// let context = Context::builder()
+///     .domain_id(7)
+///     .zenoh_setting("listen/endpoints", r#"["tcp/0.0.0.0:7448"]"#)
+///     .build()?;
+/// # Ok::<(), rosidl_buffer_zenoh::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct ContextBuilder {
+    domain: Option<u32>,
+    base: Base,
+    settings: Vec<(String, String)>,
+    local_discovery: Option<bool>,
+}
+
+impl ContextBuilder {
+    /// The ROS domain, instead of `ROS_DOMAIN_ID`.
+    #[must_use]
+    pub fn domain_id(mut self, domain: u32) -> Self {
+        self.domain = Some(domain);
+        self
+    }
+
+    /// A Zenoh configuration file (`.json5`, `.json` or `.yaml`), instead of `ZENOH_SESSION_CONFIG_URI`. It replaces
+    /// the defaults as a whole.
+    #[must_use]
+    pub fn zenoh_config_file(mut self, path: impl Into<String>) -> Self {
+        self.base = Base::File(path.into());
+        self
+    }
+
+    /// A whole Zenoh configuration, instead of the defaults and of any file.
+    #[must_use]
+    pub fn zenoh_config(mut self, config: zenoh::Config) -> Self {
+        self.base = Base::Given(Box::new(config));
+        self
+    }
+
+    /// One Zenoh setting, its value in JSON5; applied after `ZENOH_CONFIG_OVERRIDE`.
+    #[must_use]
+    pub fn zenoh_setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((key.into(), value.into()));
+        self
+    }
+
+    /// Whether sessions of this machine and domain find each other without a router. By default they do, unless a
+    /// configuration file or a whole configuration is given.
+    #[must_use]
+    pub fn local_discovery(mut self, on: bool) -> Self {
+        self.local_discovery = Some(on);
+        self
+    }
+
+    /// Opens the session. It does not wait for a router.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used, or the session does not open.
+    pub fn build(self) -> Result<Context> {
+        let domain = self
+            .domain
+            .map_or_else(config::domain_from_environment, Ok)?;
+        let wanted = self.local_discovery != Some(false);
+        let by_name = wanted && rendezvous::is_available();
+        let loaded = config::load(self.base, &self.settings, wanted && !by_name)?;
+        let by_name = by_name && (loaded.is_default || self.local_discovery == Some(true));
+        let open = OpenSession::open(loaded.config, by_name.then_some(domain))?;
+        let graph = Graph::watch(open.session(), domain)?;
+        let inner = ContextInner {
+            domain,
+            next_id: AtomicU64::new(0),
+            graph,
+            open,
+        };
+        Ok(Context {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+/// A session with the runtime that it was made from.
+struct OpenSession {
+    // Both are there until `drop` takes them.
+    session: Option<Session>,
+    runtime: Option<Runtime>,
+    rendezvous: Option<Rendezvous>,
+}
+
+impl OpenSession {
+    /// The same steps as `zenoh::open`, keeping the runtime, through which peers are connected.
+    fn open(config: zenoh::Config, domain: Option<u32>) -> Result<Self> {
+        let start = async move {
+            let mut runtime = RuntimeBuilder::new(config).build().await?;
+            let session = zenoh::session::init(runtime.clone().into()).await?;
+            runtime.start().await?;
+            Ok((session, runtime))
+        };
+        let opened: zenoh::Result<_> = on_plain_thread(|| ResolveFuture::new(start).wait());
+        let (session, runtime) = opened.map_err(|cause| Error::Open { cause })?;
+        let mut open = Self {
+            session: Some(session),
+            runtime: Some(runtime.clone()),
+            rendezvous: None,
+        };
+        if let Some(domain) = domain.filter(|_| runtime.whatami() == WhatAmI::Peer) {
+            let found = Rendezvous::start(&runtime, domain);
+            open.rendezvous = Some(found.map_err(|error| Error::Open {
+                cause: Box::new(error),
+            })?);
+        }
+        Ok(open)
+    }
+
+    #[expect(clippy::expect_used, reason = "only `drop` takes the session")]
+    fn session(&self) -> &Session {
+        self.session
+            .as_ref()
+            .expect("the session is there until drop")
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        drop(self.rendezvous.take());
+        let (session, runtime) = (self.session.take(), self.runtime.take());
+        on_plain_thread(move || {
+            drop(session);
+            if let Some(runtime) = runtime
+                && let Err(error) = runtime.close().wait()
+            {
+                tracing::warn!("the Zenoh session did not close cleanly: {error}");
+            }
+        });
+    }
+}
+
+/// Runs `work` on a thread without an async runtime: Zenoh blocks while it opens and closes, which panics
+/// inside a single-threaded tokio runtime.
+pub(crate) fn on_plain_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}

@@ -1,0 +1,115 @@
+//! Messages and helpers that the tests share.
+#![allow(dead_code, reason = "not every test file uses every helper")]
+
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, Wake, Waker},
+    thread::Thread,
+    time::{Duration, Instant},
+};
+
+use rosidl_buffer_runtime::{Buffer, BufferMessage};
+use rosidl_buffer_zenoh::{
+    Context, ContextBuilder,
+    zenoh::{self, Session, Wait as _},
+};
+
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// `std_msgs/msg/String` under another Rust name, with the hash that ROS computes for it.
+#[derive(Debug, Clone, PartialEq, BufferMessage)]
+#[ros2(package = "std_msgs", name = "String")]
+pub(crate) struct Text {
+    pub(crate) data: String,
+}
+
+pub(crate) const TEXT_HASH: &str =
+    "RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18";
+
+/// Something large enough to be borrowed from its payload.
+#[derive(Debug, Clone, PartialEq, BufferMessage)]
+#[ros2(package = "demo_msgs")]
+pub(crate) struct Frame {
+    pub(crate) number: u32,
+    pub(crate) data: Buffer<u8>,
+}
+
+pub(crate) fn text(data: impl Into<String>) -> Text {
+    Text { data: data.into() }
+}
+
+/// A ROS domain that no other test and no other run uses.
+pub(crate) fn domain(test: u32) -> u32 {
+    assert!(test < 64);
+    1000 + (std::process::id() % 1_000_000) * 64 + test
+}
+
+/// A context of its own domain that ignores whatever the environment says about routers.
+pub(crate) fn builder(domain: u32) -> ContextBuilder {
+    Context::builder()
+        .domain_id(domain)
+        .zenoh_setting("connect/endpoints", "[]")
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A plain Zenoh session that listens on `port`: what a node that is not ours looks like from here.
+pub(crate) fn foreign_session(mode: &str, port: u16) -> Session {
+    let mut config = zenoh::Config::default();
+    for (key, value) in [
+        ("mode", format!("{mode:?}")),
+        ("listen/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#)),
+        ("connect/endpoints", "[]".to_owned()),
+        ("scouting/multicast/enabled", "false".to_owned()),
+        ("timestamping/enabled", "true".to_owned()),
+    ] {
+        config.insert_json5(key, &value).unwrap();
+    }
+    zenoh::open(config).wait().unwrap()
+}
+
+/// A foreign session and a context of ours connected to it.
+pub(crate) fn foreign_and_ours(domain: u32) -> (Session, Context) {
+    let port = free_port();
+    let foreign = foreign_session("peer", port);
+    let ours = Context::builder()
+        .domain_id(domain)
+        .local_discovery(false)
+        .zenoh_setting("connect/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#))
+        .build()
+        .unwrap();
+    (foreign, ours)
+}
+
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The smallest executor there is.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
+            return output;
+        }
+        std::thread::park();
+    }
+}
