@@ -26,6 +26,8 @@
 //! # Features
 //! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
 
+#![deny(unsafe_code)]
+
 extern crate self as rosidl_buffer_runtime;
 
 mod backend;
@@ -33,6 +35,7 @@ mod bounded;
 mod buffer;
 pub mod cdr;
 mod cpu;
+#[allow(unsafe_code)] // memory seen as bytes
 mod element;
 mod error;
 mod field;

@@ -1,5 +1,6 @@
 //! The derive on hand-written structs: bytes, descriptions, defaults, bounds.
 
+#![forbid(unsafe_code)] // what the derive emits has to pass
 #![allow(clippy::unwrap_used)]
 
 use rosidl_buffer_runtime::type_description::type_id;
