@@ -180,6 +180,12 @@ pub enum DecodeErrorKind {
         /// Bytes that are there.
         left: usize,
     },
+    /// Sequences in sequences that together announce more than the payload can hold.
+    #[error("{count} elements inside other sequences are more than the payload can hold")]
+    Nested {
+        /// Number of elements announced.
+        count: usize,
+    },
     /// A boolean that is neither 0 nor 1.
     #[error("{0} is not a boolean, 0 or 1 expected")]
     Bool(u8),

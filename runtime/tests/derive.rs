@@ -479,3 +479,63 @@ fn arrays_may_be_long_and_large() {
     assert_eq!(cdr::decode::<Long>(&bytes).unwrap(), long);
     cdr::decode::<Long>(&bytes[..bytes.len() - 1]).unwrap_err();
 }
+
+#[test]
+fn counts_that_nest_cannot_claim_the_payload_again_and_again() {
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Leaf {
+        names: Vec<String>,
+    }
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Branch {
+        leaves: Vec<Leaf>,
+    }
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Tree {
+        branches: Vec<Branch>,
+    }
+    let words = 1 << 16;
+    let mut bytes = vec![0, 1, 0, 0];
+    for depth in 0..3u32 {
+        bytes.extend((words - 1 - depth).to_le_bytes());
+    }
+    bytes.resize(4 + 4 * words as usize, 0);
+    let error = cdr::decode::<Tree>(&bytes).unwrap_err();
+    assert!(
+        matches!(error.kind(), DecodeErrorKind::Nested { .. }),
+        "{error}"
+    );
+    assert_eq!(error.field(), "vec_pkg/msg/Tree.branches[0].leaves");
+
+    // The densest honest payload, all counts zero, is read.
+    let leaf = Leaf {
+        names: vec![String::new(); 1000],
+    };
+    let tree = Tree {
+        branches: vec![
+            Branch {
+                leaves: vec![leaf; 10]
+            };
+            10
+        ],
+    };
+    assert_eq!(
+        cdr::decode::<Tree>(&cdr::encode(&tree).unwrap()).unwrap(),
+        tree
+    );
+    let tree = Tree {
+        branches: vec![
+            Branch {
+                leaves: vec![Leaf::default(); 100]
+            };
+            100
+        ],
+    };
+    assert_eq!(
+        cdr::decode::<Tree>(&cdr::encode(&tree).unwrap()).unwrap(),
+        tree
+    );
+}

@@ -17,7 +17,14 @@ pub struct Decoder<'a> {
     at: usize,
     swap: bool,
     payload: Option<&'a Bytes>,
+    /// Bytes that sequences may still reserve.
+    allowance: usize,
 }
+
+/// No field type takes more memory than eight times its shortest encoding: a `Vec` or `String` of 24 bytes is at least a
+/// count of 4, and each byte of the encoding brings at most 7 bytes of padding. The shortest encodings of a payload's
+/// elements do not overlap, so a payload that holds what it announces needs no more than eight times its own length.
+const GROWTH: usize = 8;
 
 impl<'a> Decoder<'a> {
     /// Reads the encapsulation header. `payload` is what `bytes` lie in, if buffers may borrow from it.
@@ -44,6 +51,7 @@ impl<'a> Decoder<'a> {
             at: 0,
             swap: big_endian != cfg!(target_endian = "big"),
             payload,
+            allowance: body.len().saturating_mul(GROWTH),
         })
     }
 
@@ -113,6 +121,22 @@ impl<'a> Decoder<'a> {
             }));
         }
         Ok(count as usize)
+    }
+
+    /// Takes the memory of `count` elements from what the payload can justify. Counts that nest, each of which would
+    /// fit alone, are refused here before anything is allocated.
+    #[inline]
+    pub(crate) fn claim<T: Field>(&mut self, count: usize) -> Result<(), DecodeError> {
+        match self
+            .allowance
+            .checked_sub(count.saturating_mul(size_of::<T>()))
+        {
+            Some(rest) => {
+                self.allowance = rest;
+                Ok(())
+            }
+            None => Err(self.error(DecodeErrorKind::Nested { count })),
+        }
     }
 
     /// Refuses to go on if fewer than `len` bytes are left.

@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field, visit_items, visit_items_mut};
+use super::{Bounds, Descriptions, Field, decode_items, visit_items, visit_items_mut};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
 use crate::element::Plain;
@@ -50,8 +50,8 @@ impl<T: Field, const N: usize> Field for [T; N] {
             return Ok(array);
         }
         decoder.at_least(Self::MIN_LEN)?;
-        let items = T::decode_vec(decoder, N)?;
-        // `decode_vec` gives exactly as many items as asked for.
+        let items = decode_items(decoder, N)?;
+        // `decode_items` gives exactly as many items as asked for.
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
     }
 
@@ -102,8 +102,8 @@ impl<T: Field, const N: usize> Field for Box<[T; N]> {
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         decoder.at_least(Self::MIN_LEN)?;
-        let items = T::decode_vec(decoder, N)?;
-        // `decode_vec` gives exactly as many items as asked for.
+        let items = decode_items(decoder, N)?;
+        // `decode_items` gives exactly as many items as asked for.
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
     }
 

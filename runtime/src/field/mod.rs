@@ -85,11 +85,8 @@ pub trait Field: Sized + 'static {
         {
             return Ok(items);
         }
-        let mut items = Vec::with_capacity(count);
-        for index in 0..count {
-            items.push(Self::decode(decoder).map_err(|error| error.in_index(index))?);
-        }
-        Ok(items)
+        decoder.claim::<Self>(count)?;
+        decode_items(decoder, count)
     }
 
     /// Compares lengths with bounds that stand beside the type, in an attribute.
@@ -112,6 +109,15 @@ pub trait Field: Sized + 'static {
         _visit: &mut dyn FnMut(&'static str, &mut dyn AnyBuffer),
     ) {
     }
+}
+
+/// One by one, into memory whose size was justified before.
+fn decode_items<T: Field>(decoder: &mut Decoder<'_>, count: usize) -> Result<Vec<T>, DecodeError> {
+    let mut items = Vec::with_capacity(count);
+    for index in 0..count {
+        items.push(T::decode(decoder).map_err(|error| error.in_index(index))?);
+    }
+    Ok(items)
 }
 
 fn visit_items<T: Field>(
