@@ -104,7 +104,7 @@ impl<T> Queue<T> {
                     }
                     self.ready
                         .wait_timeout(state, left)
-                        .unwrap_or_else(|poisoned| poisoned.into_inner())
+                        .unwrap_or_else(PoisonError::into_inner)
                         .0
                 }
             };

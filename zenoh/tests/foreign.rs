@@ -1,5 +1,10 @@
 //! A plain Zenoh session as a node of somebody else: the exact texts and bytes of `rmw_zenoh_cpp`, and what a
 //! stranger may do to us.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -13,14 +18,14 @@ use rosidl_buffer_zenoh::{
 };
 
 fn watch(session: &Session, key: &str) -> std::sync::mpsc::Receiver<Sample> {
-    let (heard, hears) = channel();
+    let (heard, inbox) = channel();
     session
         .declare_subscriber(key.to_owned())
         .callback(move |sample| drop(heard.send(sample)))
         .background()
         .wait()
         .unwrap();
-    hears
+    inbox
 }
 
 /// The attachment as `rmw_zenoh_cpp` serialises it, byte by byte.

@@ -1,4 +1,9 @@
 //! Publishers and subscriptions of ours in one process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -11,6 +16,7 @@ use common::{Frame, SOON, Text, block_on, builder, domain, eventually, text};
 use rosidl_buffer_runtime::Buffer;
 use rosidl_buffer_zenoh::{
     CallbackSubscription, Context, Error, Node, Publisher, QosProfile, Subscription,
+    zenoh::Wait as _,
 };
 
 fn node(test: u32) -> Node {
@@ -120,7 +126,7 @@ fn keep_all_keeps_all() {
 #[test]
 fn callbacks_run_on_a_thread_of_their_own_and_survive_a_panic() {
     let node = node(4);
-    let (heard, hears) = channel();
+    let (heard, inbox) = channel();
     let subscription: CallbackSubscription<Text> = node
         .create_subscription_with_callback(
             "chatter",
@@ -144,11 +150,11 @@ fn callbacks_run_on_a_thread_of_their_own_and_survive_a_panic() {
     for data in ["a", "panic", "b"] {
         publisher.publish(&text(data)).unwrap();
     }
-    let (data, number, thread) = hears.recv_timeout(SOON).unwrap();
+    let (data, number, thread) = inbox.recv_timeout(SOON).unwrap();
     assert_eq!((data.as_str(), number), ("a", Some(1)));
     assert_ne!(thread, std::thread::current().id());
     assert_eq!(
-        hears.recv_timeout(SOON).unwrap(),
+        inbox.recv_timeout(SOON).unwrap(),
         ("b".to_owned(), Some(3), thread)
     );
     assert_eq!(subscription.publisher_count(), 1);
@@ -157,7 +163,7 @@ fn callbacks_run_on_a_thread_of_their_own_and_survive_a_panic() {
         publisher.subscription_count() == 0
     });
     assert!(
-        hears.recv_timeout(SOON).is_err(),
+        inbox.recv_timeout(SOON).is_err(),
         "the callback is dropped with its subscription"
     );
 }
@@ -375,9 +381,34 @@ fn handles_can_be_sent_and_shared() {
     check::<Publisher<Text>>();
     check::<Subscription<Text>>();
     check::<CallbackSubscription<Text>>();
-    fn check_future<T: Send>(_: impl FnOnce(&Subscription<Text>) -> T) {}
-    check_future(|subscription| {
-        // The future is only made, never polled.
-        let _ = subscription;
+    fn check_future(_: impl Future + Send) {}
+    #[allow(dead_code, reason = "it only has to compile")]
+    fn receiving(subscription: &Subscription<Text>) {
+        check_future(subscription.recv_async());
+    }
+}
+
+#[test]
+fn readers_are_told_when_the_session_is_closed() {
+    let node = node(15);
+    let (publisher, subscription) = pair(&node, QosProfile::default());
+    publisher.publish(&text("before")).unwrap();
+    eventually("it has arrived", || subscription.stats().received == 1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| node.context().zenoh_session().close().wait().unwrap());
+        assert_eq!(subscription.recv().unwrap().message.data, "before");
+        let closed = subscription.recv().unwrap_err();
+        assert!(
+            closed.to_string().contains("/chatter is closed"),
+            "{closed}"
+        );
+        assert!(matches!(
+            block_on(subscription.recv_async()),
+            Err(Error::Closed { .. })
+        ));
     });
+    assert!(matches!(
+        publisher.publish(&text("after")),
+        Err(Error::Publish { .. })
+    ));
 }

@@ -1,6 +1,11 @@
 //! Two real processes on this machine: no router, no configuration, nothing beyond the loopback interface.
 //!
 //! The test binary starts itself again; what the other process does is an ignored test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -50,7 +55,7 @@ impl Drop for Process {
     }
 }
 
-/// The other process: sends back what it hears, until it hears "end".
+/// The other process: sends back what it inbox, until it inbox "end".
 #[test]
 #[ignore = "the other process of the tests below"]
 fn echo_process() {
@@ -98,26 +103,33 @@ fn map_process() {
 }
 
 fn ping_pong(node: &Node) {
-    let ping = node
+    let asks = node
         .create_publisher::<Text>("ping", QosProfile::default())
         .unwrap();
-    let pong = node
+    let answers = node
         .create_subscription::<Text>("pong", QosProfile::default())
         .unwrap();
-    assert!(ping.wait_for_subscription(SOON), "no other process found");
-    assert!(pong.wait_for_publisher(SOON));
+    assert!(asks.wait_for_subscription(SOON), "no other process found");
+    assert!(answers.wait_for_publisher(SOON));
     eventually("the first answer", || {
-        ping.publish(&text("hello?")).unwrap();
-        pong.recv_timeout(Duration::from_millis(50))
+        asks.publish(&text("hello?")).unwrap();
+        answers
+            .recv_timeout(Duration::from_millis(50))
             .unwrap()
             .is_some()
     });
     for number in 0..50 {
         let sent = text(number.to_string());
-        ping.publish(&sent).unwrap();
-        while pong.recv_timeout(SOON).unwrap().expect("an answer").message != sent {}
+        asks.publish(&sent).unwrap();
+        while answers
+            .recv_timeout(SOON)
+            .unwrap()
+            .expect("an answer")
+            .message
+            != sent
+        {}
     }
-    ping.publish(&text("end")).unwrap();
+    asks.publish(&text("end")).unwrap();
 }
 
 #[test]
@@ -242,9 +254,9 @@ fn nothing_listens_beyond_the_loopback_interface() {
             "0000000000000000FFFF00000100007F",
         ];
         if inside.contains(&ip) {
-            loopback += 1
+            loopback += 1;
         } else {
-            beyond.push((protocol, address))
+            beyond.push((protocol, address));
         }
     }
     assert_eq!(beyond, []);

@@ -111,9 +111,7 @@ pub fn parse_qos(text: &str) -> Result<QosProfile, QosTextError> {
         liveliness,
     ] = split::<6>(text, ':').ok_or_else(shape)?;
     let [history, depth] = split::<2>(history, ',').ok_or_else(shape)?;
-    let [liveliness, lease_s, lease_ns] = split::<3>(liveliness, ',').ok_or_else(shape)?;
-    let [deadline_s, deadline_ns] = split::<2>(deadline, ',').ok_or_else(shape)?;
-    let [lifespan_s, lifespan_ns] = split::<2>(lifespan, ',').ok_or_else(shape)?;
+    let (liveliness, lease) = liveliness.split_once(',').ok_or_else(shape)?;
     let number = |part, value: &str, default| match value {
         "" => Ok(default),
         digits => digits.parse::<u64>().map_err(|_| QosTextError::Number {
@@ -150,7 +148,8 @@ pub fn parse_qos(text: &str) -> Result<QosProfile, QosTextError> {
         2 | 3 => Liveliness::ManualByTopic,
         value => return Err(unknown("liveliness", value)),
     };
-    let duration = |part, seconds, nanoseconds| {
+    let duration = |part, text| {
+        let [seconds, nanoseconds] = split::<2>(text, ',').ok_or_else(shape)?;
         let seconds = number(part, seconds, INFINITE.0)?;
         let nanoseconds = number(part, nanoseconds, INFINITE.1)?;
         if (seconds, nanoseconds) >= INFINITE || (seconds, nanoseconds) == (0, 0) {
@@ -165,10 +164,10 @@ pub fn parse_qos(text: &str) -> Result<QosProfile, QosTextError> {
         reliability,
         durability,
         history,
-        deadline: duration("deadline", deadline_s, deadline_ns)?,
-        lifespan: duration("lifespan", lifespan_s, lifespan_ns)?,
+        deadline: duration("deadline", deadline)?,
+        lifespan: duration("lifespan", lifespan)?,
         liveliness,
-        liveliness_lease: duration("lease", lease_s, lease_ns)?,
+        liveliness_lease: duration("lease", lease)?,
     })
 }
 

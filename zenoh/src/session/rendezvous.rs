@@ -162,7 +162,7 @@ mod linux {
             let (runtime, done) = (runtime.clone(), done.clone());
             ZRuntime::Net.spawn(async move {
                 if !runtime
-                    .connect_peer(&peer.id.into(), &[peer.locator.clone()])
+                    .connect_peer(&peer.id.into(), std::slice::from_ref(&peer.locator))
                     .await
                 {
                     tracing::debug!("not connected to {peer:?} yet");
