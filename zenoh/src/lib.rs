@@ -25,6 +25,18 @@
 //! assert_eq!(subscription.recv()?.message.data, "hello");
 //! # Ok::<(), rosidl_buffer_zenoh::Error>(())
 //! ```
+//!
+//! # Configuration
+//!
+//! - `ROS_DOMAIN_ID`, or [`NodeBuilder::domain_id`].
+//! - `ZENOH_SESSION_CONFIG_URI`, or [`ContextBuilder::zenoh_config_file`]: a Zenoh configuration file in place of all
+//!   defaults, so also of finding each other without a router, unless [`ContextBuilder::local_discovery`] is set.
+//! - `ZENOH_CONFIG_OVERRIDE="key=value;key=value"`, or [`ContextBuilder::zenoh_setting`]: single settings.
+//!
+//! # What is not here
+//!
+//! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. Services,
+//! actions, parameters and remapping are not here yet; buffers travel as bytes.
 #![forbid(unsafe_code)]
 
 mod error;

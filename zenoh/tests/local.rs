@@ -327,6 +327,54 @@ fn two_contexts_of_one_process_find_each_other() {
 }
 
 #[test]
+fn multicast_on_the_loopback_interface_is_a_fallback_that_works() {
+    let context = || {
+        builder(domain(16))
+            .local_discovery(false)
+            .zenoh_setting("scouting/multicast/enabled", "true")
+            .build()
+            .unwrap()
+    };
+    let (one, two) = (
+        context().create_node("one").unwrap(),
+        context().create_node("two").unwrap(),
+    );
+    let subscription = two
+        .create_subscription::<Text>("chatter", QosProfile::default())
+        .unwrap();
+    let publisher = one
+        .create_publisher::<Text>("chatter", QosProfile::default())
+        .unwrap();
+    assert!(publisher.wait_for_subscription(SOON));
+    publisher.publish(&text("hello")).unwrap();
+    assert_eq!(
+        subscription
+            .recv_timeout(SOON)
+            .unwrap()
+            .unwrap()
+            .message
+            .data,
+        "hello"
+    );
+}
+
+#[test]
+fn without_discovery_nobody_is_found() {
+    let context = || builder(domain(17)).local_discovery(false).build().unwrap();
+    let (one, two) = (
+        context().create_node("one").unwrap(),
+        context().create_node("two").unwrap(),
+    );
+    let _subscription = two
+        .create_subscription::<Text>("chatter", QosProfile::default())
+        .unwrap();
+    let publisher = one
+        .create_publisher::<Text>("chatter", QosProfile::default())
+        .unwrap();
+    assert!(!publisher.wait_for_subscription(Duration::from_millis(300)));
+}
+
+#[test]
 fn publishing_from_many_threads_keeps_order_and_numbers() {
     let node = node(13);
     let (publisher, subscription) = pair(&node, QosProfile::default().keep_all());

@@ -8,6 +8,10 @@
 //!
 //! Zenoh's multicast scouting does the same job with a UDP socket bound to all interfaces, on which
 //! anybody in the network could announce himself; it is the fallback where this is not available.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, unused_imports, reason = "only the fallback is there")
+)]
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -22,6 +26,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// a connection may break.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(3);
+
+/// Names that are looked at: no more than Zenoh's own limit of connections, whatever a process writes there.
+const MAX_PEERS: usize = 1000;
 
 /// Another session, as its name says.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +54,7 @@ fn parse_peers(table: &str, prefix: &str) -> Vec<Peer> {
             let id = id.parse().ok()?;
             address.ip().is_loopback().then_some(Peer { id, locator })
         })
+        .take(MAX_PEERS)
         .collect()
 }
 
@@ -228,6 +236,14 @@ Num       RefCount Protocol Flags    Type St Inode Path
             .map(|peer| format!("{} {}", peer.id, peer.locator))
             .collect();
         assert_eq!(texts, ["1a2b tcp/127.0.0.1:4567", "3c tcp/[::1]:80"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_names_never_panic(name in "\\PC{0,60}", id in "[0-9a-fA-F]{0,40}", port in "[0-9:.]{0,20}") {
+            parse_peers(&format!(" @rosidl_buffer_zenoh/7/{name}"), &prefix(7));
+            parse_peers(&format!(" @rosidl_buffer_zenoh/7/{id}/127.0.0.1:{port}"), &prefix(7));
+        }
     }
 
     #[test]
