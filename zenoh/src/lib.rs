@@ -41,6 +41,7 @@
 
 mod error;
 mod graph;
+mod inbox;
 mod info;
 pub mod key;
 mod node;

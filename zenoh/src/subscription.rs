@@ -4,40 +4,29 @@
 //! runs on a thread of its own. Nothing of the user's runs on Zenoh's threads.
 
 use std::{
-    collections::HashSet,
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use rosidl_buffer_runtime::{Message, cdr};
-use zenoh::{
-    Wait as _,
-    bytes::ZBytes,
-    handlers::CallbackDrop,
-    liveliness::LivelinessToken,
-    sample::{Sample, SampleKind},
-};
+use rosidl_buffer_runtime::Message;
+use zenoh::{Wait as _, handlers::CallbackDrop, liveliness::LivelinessToken, sample::Sample};
 use zenoh_ext::{
     AdvancedSubscriber, AdvancedSubscriberBuilderExt as _, HistoryConfig, RecoveryConfig,
 };
 
 use crate::{
     error::{Error, Result},
+    inbox::Inbox,
     info::{MessageInfo, Received, SubscriptionStats},
-    key::{Attachment, Entity, EntityKind, Gid},
+    key::{Entity, EntityKind, Gid},
     node::{EndpointName, Node},
     qos::{QosProfile, Reliability},
-    queue::{Queue, Taken, Wait},
+    queue::Wait,
     session::on_plain_thread,
 };
-
-/// Different decode errors that are logged; after so many only the counter goes on.
-const MAX_LOGGED_CAUSES: usize = 16;
 
 /// A subscription to messages of one type on one topic.
 ///
@@ -131,19 +120,7 @@ impl<M: Message> Subscription<M> {
     /// # Errors
     /// As for [`Subscription::recv`].
     pub async fn recv_async(&self) -> Result<Received<M>> {
-        std::future::poll_fn(|context| {
-            loop {
-                match self.inbox.queue.poll_take(context) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(taken) => match self.inbox.decode(taken) {
-                        Ok(Some(received)) => return Poll::Ready(Ok(received)),
-                        Ok(None) => {}
-                        Err(error) => return Poll::Ready(Err(error)),
-                    },
-                }
-            }
-        })
-        .await
+        std::future::poll_fn(|context| self.inbox.poll_take(context)).await
     }
 
     /// What was counted since the subscription was created.
@@ -244,7 +221,7 @@ impl<M: Message> CallbackSubscription<M> {
                 if catch_unwind(call).is_err() {
                     tracing::error!(
                         "the callback on {} panicked; the next message is taken",
-                        inbox.topic
+                        inbox.topic()
                     );
                 }
             }
@@ -307,141 +284,6 @@ impl<M: Message> Drop for CallbackSubscription<M> {
     }
 }
 
-/// Between Zenoh's threads and the readers.
-struct Inbox {
-    topic: String,
-    queue: Queue<RawSample>,
-    counts: Mutex<Counts>,
-}
-
-struct RawSample {
-    payload: ZBytes,
-    info: MessageInfo,
-}
-
-#[derive(Default)]
-struct Counts {
-    stats: SubscriptionStats,
-    logged: HashSet<String>,
-    logged_attachment: bool,
-}
-
-impl Inbox {
-    fn new(topic: &str, depth: Option<usize>) -> Self {
-        Self {
-            topic: topic.to_owned(),
-            queue: Queue::new(depth),
-            counts: Mutex::default(),
-        }
-    }
-
-    /// From Zenoh's thread.
-    fn push(&self, sample: &Sample) {
-        if sample.kind() != SampleKind::Put {
-            return;
-        }
-        let attachment = sample
-            .attachment()
-            .map(ZBytes::to_bytes)
-            .unwrap_or_default();
-        let attachment = Attachment::from_bytes(&attachment);
-        let info = MessageInfo::new(attachment.as_ref().ok());
-        let mut counts = self.counts();
-        counts.stats.count(&info);
-        if let Err(error) = attachment
-            && !std::mem::replace(&mut counts.logged_attachment, true)
-        {
-            tracing::warn!(
-                "{}: delivered without its source: {error} (said once)",
-                self.topic
-            );
-        }
-        drop(counts);
-        self.queue.push(RawSample {
-            payload: sample.payload().clone(),
-            info,
-        });
-    }
-
-    /// The next message; `None` when nothing came in time.
-    fn take<M: Message>(&self, wait: Wait) -> Result<Option<Received<M>>> {
-        loop {
-            let taken = self.queue.take(wait);
-            let nothing = matches!(taken, Taken::Nothing);
-            match self.decode(taken)? {
-                None if !nothing => {}
-                received => return Ok(received),
-            }
-        }
-    }
-
-    /// `None` when there was nothing or it could not be decoded.
-    fn decode<M: Message>(&self, taken: Taken<RawSample>) -> Result<Option<Received<M>>> {
-        let RawSample { payload, info } = match taken {
-            Taken::Item(sample) => sample,
-            Taken::Nothing => return Ok(None),
-            Taken::Closed => {
-                return Err(Error::Closed {
-                    topic: self.topic.clone(),
-                });
-            }
-        };
-        match cdr::decode_payload(contiguous(payload)) {
-            Ok(message) => Ok(Some(Received { message, info })),
-            Err(error) => {
-                self.count_undecodable(&error.to_string(), &info);
-                Ok(None)
-            }
-        }
-    }
-
-    fn count_undecodable(&self, error: &str, info: &MessageInfo) {
-        let mut counts = self.counts();
-        counts.stats.undecodable += 1;
-        counts.stats.last_decode_error = Some(error.to_owned());
-        if counts.logged.len() < MAX_LOGGED_CAUSES && counts.logged.insert(error.to_owned()) {
-            let from = info
-                .publisher_gid
-                .map_or("unknown".to_owned(), |gid| gid.to_string());
-            tracing::warn!(
-                "{}: a sample of publisher {from} was left out: {error} (said once)",
-                self.topic
-            );
-        }
-    }
-
-    fn stats(&self) -> SubscriptionStats {
-        SubscriptionStats {
-            dropped: self.queue.dropped(),
-            ..self.counts().stats.clone()
-        }
-    }
-
-    /// No more samples; what waits in the queue goes unread.
-    fn stop(&self) {
-        self.queue.close();
-        while let Taken::Item(_) = self.queue.take(Wait::No) {}
-    }
-
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The payload as one piece: Zenoh's own memory when it is one already, else copied once.
-fn contiguous(payload: ZBytes) -> Bytes {
-    struct Owner(ZBytes);
-    impl AsRef<[u8]> for Owner {
-        fn as_ref(&self) -> &[u8] {
-            self.0.slices().next().unwrap_or_default()
-        }
-    }
-    if payload.slices().count() > 1 {
-        return Bytes::from(payload.to_bytes().into_owned());
-    }
-    Bytes::from_owner(Owner(payload))
-}
-
 /// Volatile subscriptions need nothing of an advanced one, and look the same to everybody else.
 enum Receiver {
     Plain(#[expect(dead_code, reason = "held to be dropped")] zenoh::pubsub::Subscriber<()>),
@@ -459,7 +301,7 @@ impl Receiver {
         let (arrived, ended) = (Arc::clone(inbox), Arc::clone(inbox));
         let callback = CallbackDrop {
             callback: move |sample: Sample| arrived.push(&sample),
-            drop: move || ended.queue.close(),
+            drop: move || ended.close(),
         };
         let builder = node
             .context()

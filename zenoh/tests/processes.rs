@@ -227,7 +227,7 @@ fn nodes_meet_through_a_router_that_starts_later() {
         .create_publisher::<Text>("unused", QosProfile::default())
         .unwrap();
     assert!(!ping.wait_for_subscription(Duration::from_millis(500)));
-    let router = foreign_session("router", port);
+    let router = foreign_session("router", Some(port), None);
     ping_pong(&node);
     other.finish();
     drop(router);

@@ -60,13 +60,18 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
-/// A plain Zenoh session that listens on `port`: what a node that is not ours looks like from here.
-pub(crate) fn foreign_session(mode: &str, port: u16) -> Session {
+/// A plain Zenoh session: what a node that is not ours looks like from here.
+pub(crate) fn foreign_session(mode: &str, listen: Option<u16>, connect: Option<u16>) -> Session {
+    let endpoint = |port: Option<u16>| {
+        port.map_or("[]".to_owned(), |port| {
+            format!(r#"["tcp/127.0.0.1:{port}"]"#)
+        })
+    };
     let mut config = zenoh::Config::default();
     for (key, value) in [
         ("mode", format!("{mode:?}")),
-        ("listen/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#)),
-        ("connect/endpoints", "[]".to_owned()),
+        ("listen/endpoints", endpoint(listen)),
+        ("connect/endpoints", endpoint(connect)),
         ("scouting/multicast/enabled", "false".to_owned()),
         ("timestamping/enabled", "true".to_owned()),
     ] {
@@ -75,17 +80,16 @@ pub(crate) fn foreign_session(mode: &str, port: u16) -> Session {
     zenoh::open(config).wait().unwrap()
 }
 
-/// A foreign session and a context of ours connected to it.
+/// A context of ours and a foreign session that connects to it. Not the other way: a session that closes may be
+/// connected to again by whoever is told to connect to it, before it has closed its door.
 pub(crate) fn foreign_and_ours(domain: u32) -> (Session, Context) {
     let port = free_port();
-    let foreign = foreign_session("peer", port);
-    let ours = Context::builder()
-        .domain_id(domain)
+    let ours = builder(domain)
         .local_discovery(false)
-        .zenoh_setting("connect/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#))
+        .zenoh_setting("listen/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#))
         .build()
         .unwrap();
-    (foreign, ours)
+    (foreign_session("peer", None, Some(port)), ours)
 }
 
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

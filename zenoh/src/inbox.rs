@@ -1,0 +1,187 @@
+//! What stands between Zenoh's threads and the readers of one subscription: the queue, the counters and the decoder.
+//!
+//! Samples come in undecoded, so one that is dropped for a newer one costs nothing. What cannot be decoded
+//! is counted, logged once for each cause, and passed over.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use rosidl_buffer_runtime::{Message, cdr};
+use zenoh::{
+    bytes::ZBytes,
+    sample::{Sample, SampleKind},
+};
+
+use crate::{
+    error::{Error, Result},
+    info::{MessageInfo, Received, SubscriptionStats},
+    key::Attachment,
+    queue::{Queue, Taken, Wait},
+};
+
+/// Different decode errors that are logged; after so many only the counter goes on.
+const MAX_LOGGED_CAUSES: usize = 16;
+
+/// Between Zenoh's threads and the readers.
+pub(crate) struct Inbox {
+    topic: String,
+    queue: Queue<RawSample>,
+    counts: Mutex<Counts>,
+}
+
+struct RawSample {
+    payload: ZBytes,
+    info: MessageInfo,
+}
+
+#[derive(Default)]
+struct Counts {
+    stats: SubscriptionStats,
+    logged: HashSet<String>,
+    logged_attachment: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(topic: &str, depth: Option<usize>) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            queue: Queue::new(depth),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// From Zenoh's thread.
+    pub(crate) fn push(&self, sample: &Sample) {
+        if sample.kind() != SampleKind::Put {
+            return;
+        }
+        let attachment = sample
+            .attachment()
+            .map(ZBytes::to_bytes)
+            .unwrap_or_default();
+        let attachment = Attachment::from_bytes(&attachment);
+        let info = MessageInfo::new(attachment.as_ref().ok());
+        let mut counts = self.counts();
+        counts.stats.count(&info);
+        if let Err(error) = attachment
+            && !std::mem::replace(&mut counts.logged_attachment, true)
+        {
+            tracing::warn!(
+                "{}: delivered without its source: {error} (said once)",
+                self.topic
+            );
+        }
+        drop(counts);
+        self.queue.push(RawSample {
+            payload: sample.payload().clone(),
+            info,
+        });
+    }
+
+    /// The next message; `None` when nothing came in time.
+    pub(crate) fn take<M: Message>(&self, wait: Wait) -> Result<Option<Received<M>>> {
+        loop {
+            let taken = self.queue.take(wait);
+            let nothing = matches!(taken, Taken::Nothing);
+            match self.decode(taken)? {
+                None if !nothing => {}
+                received => return Ok(received),
+            }
+        }
+    }
+
+    /// As [`Inbox::take`] for a future: the next message that can be decoded.
+    pub(crate) fn poll_take<M: Message>(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Received<M>>> {
+        loop {
+            let Poll::Ready(taken) = self.queue.poll_take(context) else {
+                return Poll::Pending;
+            };
+            if let Some(result) = self.decode(taken).transpose() {
+                return Poll::Ready(result);
+            }
+        }
+    }
+
+    /// `None` when there was nothing or it could not be decoded.
+    fn decode<M: Message>(&self, taken: Taken<RawSample>) -> Result<Option<Received<M>>> {
+        let RawSample { payload, info } = match taken {
+            Taken::Item(sample) => sample,
+            Taken::Nothing => return Ok(None),
+            Taken::Closed => {
+                return Err(Error::Closed {
+                    topic: self.topic.clone(),
+                });
+            }
+        };
+        match cdr::decode_payload(contiguous(payload)) {
+            Ok(message) => Ok(Some(Received { message, info })),
+            Err(error) => {
+                self.count_undecodable(&error.to_string(), &info);
+                Ok(None)
+            }
+        }
+    }
+
+    fn count_undecodable(&self, error: &str, info: &MessageInfo) {
+        let mut counts = self.counts();
+        counts.stats.undecodable += 1;
+        counts.stats.last_decode_error = Some(error.to_owned());
+        if counts.logged.len() < MAX_LOGGED_CAUSES && counts.logged.insert(error.to_owned()) {
+            let from = info
+                .publisher_gid
+                .map_or("unknown".to_owned(), |gid| gid.to_string());
+            tracing::warn!(
+                "{}: a sample of publisher {from} was left out: {error} (said once)",
+                self.topic
+            );
+        }
+    }
+
+    pub(crate) fn stats(&self) -> SubscriptionStats {
+        SubscriptionStats {
+            dropped: self.queue.dropped(),
+            ..self.counts().stats.clone()
+        }
+    }
+
+    /// No more samples; what waits in the queue is still read.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+    }
+
+    /// The full name of the topic.
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// No more samples; what waits in the queue goes unread.
+    pub(crate) fn stop(&self) {
+        self.queue.close();
+        while let Taken::Item(_) = self.queue.take(Wait::No) {}
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The payload as one piece: Zenoh's own memory when it is one already, else copied once.
+fn contiguous(payload: ZBytes) -> Bytes {
+    struct Owner(ZBytes);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            self.0.slices().next().unwrap_or_default()
+        }
+    }
+    if payload.slices().count() > 1 {
+        return Bytes::from(payload.to_bytes().into_owned());
+    }
+    Bytes::from_owner(Owner(payload))
+}
