@@ -1,1 +1,30 @@
-//! Under construction.
+//! Generates Rust from ROS 2 interface files.
+//!
+//! For a `build.rs`, [`Config`] is all there is; the program of the same name does the same from the
+//! command line. Read are `.msg` files, as ROS 2's own tools read them, from packages in folders, in
+//! installed ROS 2 distributions, and from those bundled with this crate. Written is a module tree
+//! with one struct per message, which derives everything else from `rosidl_buffer_runtime`.
+//!
+//! A build script that needs no program may leave `clap` out with `default-features = false`.
+#![forbid(unsafe_code)]
+
+mod config;
+mod describe;
+mod diagnostic;
+mod emit;
+mod error;
+mod load;
+mod model;
+mod name;
+mod output;
+mod package;
+mod report;
+mod resolve;
+mod run;
+mod source;
+mod syntax;
+
+pub use config::{Config, RuntimeSource};
+pub use error::Error;
+pub use report::Report;
+pub use rosidl_type_description::TypeHash;

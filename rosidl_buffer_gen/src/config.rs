@@ -1,0 +1,168 @@
+//! The settings of a run.
+
+use std::path::PathBuf;
+
+/// What to generate, from where, to where.
+///
+/// The whole of a `build.rs`:
+///
+/// ```no_run
+/// fn main() -> Result<(), rosidl_buffer_gen::Error> {
+///     rosidl_buffer_gen::Config::new().package("sensor_msgs").generate().map(drop)
+/// }
+/// ```
+///
+/// and in the crate `include!(concat!(env!("OUT_DIR"), "/interfaces.rs"));`, which declares a module
+/// for each package: `sensor_msgs::msg::Image`.
+///
+/// A package is looked for in the search paths, then in the prefixes of `AMENT_PREFIX_PATH`, then
+/// among the packages bundled with this crate; the first that has it wins.
+#[derive(Debug, Clone)]
+#[must_use = "settings do nothing until `generate` is called"]
+pub struct Config {
+    pub(crate) search_paths: Vec<PathBuf>,
+    /// The value of `AMENT_PREFIX_PATH`, unless it is to be ignored.
+    pub(crate) ament_prefixes: Vec<PathBuf>,
+    pub(crate) packages: Vec<String>,
+    pub(crate) extern_paths: Vec<(String, String)>,
+    pub(crate) extern_bundled: bool,
+    pub(crate) buffer_fields: Vec<String>,
+    pub(crate) out_dir: Option<PathBuf>,
+    pub(crate) cargo_metadata: bool,
+    pub(crate) crate_package: Option<CratePackage>,
+}
+
+/// A Cargo package to generate.
+#[derive(Debug, Clone)]
+pub(crate) struct CratePackage {
+    pub(crate) name: String,
+    pub(crate) runtime: RuntimeSource,
+}
+
+/// Where a generated package finds the crate `rosidl_buffer_runtime`.
+#[derive(Debug, Clone)]
+pub enum RuntimeSource {
+    /// A version in the registry, such as `0.1`.
+    Version(String),
+    /// A folder.
+    Path(PathBuf),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// Settings that name nothing yet. `AMENT_PREFIX_PATH` is taken from the environment.
+    pub fn new() -> Self {
+        let prefixes = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
+        Self {
+            search_paths: Vec::new(),
+            ament_prefixes: std::env::split_paths(&prefixes)
+                .filter(|prefix| !prefix.as_os_str().is_empty())
+                .collect(),
+            packages: Vec::new(),
+            extern_paths: Vec::new(),
+            extern_bundled: false,
+            buffer_fields: Vec::new(),
+            out_dir: None,
+            cargo_metadata: true,
+            crate_package: None,
+        }
+    }
+
+    /// Adds a place to look for packages, after those added before.
+    ///
+    /// It is a folder of packages, the folder of one package, or a prefix in which packages are
+    /// installed (`share/<package>/msg`). A package is called what its `package.xml` says, and
+    /// without one as its folder.
+    pub fn search_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.search_paths.push(path.into());
+        self
+    }
+
+    /// Uses these prefixes instead of `AMENT_PREFIX_PATH`; none, if only the search paths and the
+    /// bundled packages should count.
+    pub fn ament_prefixes(
+        mut self,
+        prefixes: impl IntoIterator<Item = impl Into<PathBuf>>,
+    ) -> Self {
+        self.ament_prefixes = prefixes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Generates code for a package. The packages it refers to come along by themselves.
+    ///
+    /// If no package is named, it is all that are found in the search paths, and without search
+    /// paths all that are bundled.
+    pub fn package(mut self, package: impl Into<String>) -> Self {
+        self.packages.push(package.into());
+        self
+    }
+
+    /// Generates code for some packages, as [`package`](Self::package) does for one.
+    pub fn packages(mut self, packages: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.packages.extend(packages.into_iter().map(Into::into));
+        self
+    }
+
+    /// Takes the Rust types of a package from a module that exists already:
+    /// `.extern_path("std_msgs", "::my_crate::std_msgs")`. The path must be absolute.
+    pub fn extern_path(mut self, package: impl Into<String>, path: impl Into<String>) -> Self {
+        self.extern_paths.push((package.into(), path.into()));
+        self
+    }
+
+    /// Takes the Rust types of all bundled packages from the crate `rosidl_buffer_interfaces`,
+    /// which the crate must then depend on, with the features of the packages that are used.
+    ///
+    /// Packages that are named by [`package`](Self::package) are generated all the same. The
+    /// definitions of the others are the bundled ones, whatever lies in the search paths.
+    pub fn extern_bundled(mut self) -> Self {
+        self.extern_bundled = true;
+        self
+    }
+
+    /// Keeps fields in a `Buffer`, which may live in another memory than the host's.
+    ///
+    /// Without it these are the fields of type `uint8[]` and `char[]`. The pattern is compared with
+    /// `package/msg/Message.field`; `*` stands for anything but a slash, `**` for anything. What
+    /// a pattern with an asterisk matches is kept in a buffer if it is a sequence of numbers; a
+    /// pattern without one must name such a field. A pattern that matches nothing is an error.
+    ///
+    /// ```
+    /// let config = rosidl_buffer_gen::Config::new()
+    ///     .buffer_fields("sensor_msgs/msg/LaserScan.ranges") // one field
+    ///     .buffer_fields("*/msg/*.data") // all fields called `data`
+    ///     .buffer_fields("my_package/**"); // all sequences of numbers in a package
+    /// # let _ = config;
+    /// ```
+    pub fn buffer_fields(mut self, pattern: impl Into<String>) -> Self {
+        self.buffer_fields.push(pattern.into());
+        self
+    }
+
+    /// Writes to this folder; without it, to `OUT_DIR`, which Cargo sets for build scripts.
+    pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(folder.into());
+        self
+    }
+
+    /// Whether to print what Cargo wants to hear from a build script: which files to watch, and
+    /// warnings. It is on unless turned off.
+    pub fn cargo_metadata(mut self, enabled: bool) -> Self {
+        self.cargo_metadata = enabled;
+        self
+    }
+
+    /// Writes a complete Cargo package of this name, not just modules.
+    pub fn crate_package(mut self, name: impl Into<String>, runtime: RuntimeSource) -> Self {
+        self.crate_package = Some(CratePackage {
+            name: name.into(),
+            runtime,
+        });
+        self
+    }
+}

@@ -1,0 +1,201 @@
+//! What is wrong with the input: collected during a run, told together at its end.
+//!
+//! Every stage pushes into one [`Diagnostics`] and goes on with what it can still use. Between the
+//! stages the caller asks whether there were errors. How a diagnostic looks is decided in `render`.
+
+mod excerpt;
+mod render;
+
+use std::collections::BTreeMap;
+
+use crate::source::{Source, Span};
+use excerpt::Excerpt;
+pub(crate) use render::render;
+
+/// Of one file no more errors than this are kept; the rest are counted.
+const MAX_PER_FILE: usize = 50;
+
+/// What sort of thing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// A file or folder cannot be read.
+    Unreadable,
+    TooLarge,
+    NotUtf8,
+    /// A line that is neither a field nor a constant.
+    BadLine,
+    BadName,
+    BadType,
+    BadBound,
+    BadValue,
+    /// A legal value that ROS 2's own generators get wrong.
+    RiskyValue,
+    /// A comment that ROS 2's own generators stop at.
+    RiskyComment,
+    Unsupported,
+    Duplicate,
+    UnknownType,
+    UnknownPackage,
+    DuplicatePackage,
+    Cycle,
+    BadPattern,
+    /// A setting that does not fit the others.
+    BadConfig,
+    /// A file cannot be written.
+    Unwritable,
+}
+
+impl Code {
+    /// The name in messages.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::TooLarge => "too_large",
+            Self::NotUtf8 => "not_utf8",
+            Self::BadLine => "bad_line",
+            Self::BadName => "bad_name",
+            Self::BadType => "bad_type",
+            Self::BadBound => "bad_bound",
+            Self::BadValue => "bad_value",
+            Self::RiskyValue => "risky_value",
+            Self::RiskyComment => "risky_comment",
+            Self::Unsupported => "unsupported",
+            Self::Duplicate => "duplicate",
+            Self::UnknownType => "unknown_type",
+            Self::UnknownPackage => "unknown_package",
+            Self::DuplicatePackage => "duplicate_package",
+            Self::Cycle => "cycle",
+            Self::BadPattern => "bad_pattern",
+            Self::BadConfig => "bad_config",
+            Self::Unwritable => "unwritable",
+        }
+    }
+
+    /// Whether the run can go on: the output is right, only other tools may not agree.
+    const fn is_warning(self) -> bool {
+        matches!(self, Self::RiskyValue | Self::RiskyComment)
+    }
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Diagnostic {
+    code: Code,
+    message: String,
+    excerpt: Option<Excerpt>,
+    help: Option<String>,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            excerpt: None,
+            help: None,
+        }
+    }
+
+    /// Adds the place, with a few words on what is there (possibly none).
+    pub(crate) fn at(mut self, source: &Source, span: Span, label: impl Into<String>) -> Self {
+        self.excerpt = Some(Excerpt::new(source, span, label.into()));
+        self
+    }
+
+    /// Adds what can be done about it.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The name of the file the diagnostic is about, if it is about a place in one.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.excerpt.as_ref().map(Excerpt::name)
+    }
+
+    /// File, line, column and message in one line.
+    pub(crate) fn one_line(&self) -> String {
+        let place = self.excerpt.as_ref().map(Excerpt::place);
+        let place = place.map_or_else(String::new, |place| format!("{place}: "));
+        format!("{place}{}", self.message)
+    }
+}
+
+/// All that was found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+    /// How many errors there were in each file, kept or not.
+    per_file: BTreeMap<String, usize>,
+}
+
+impl Diagnostics {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.code.is_warning() {
+            if self.warnings.len() < MAX_PER_FILE {
+                self.warnings.push(diagnostic);
+            }
+            return;
+        }
+        if let Some(file) = diagnostic.file() {
+            let seen = self.per_file.entry(file.to_owned()).or_default();
+            *seen += 1;
+            if *seen > MAX_PER_FILE {
+                return;
+            }
+        }
+        self.errors.push(diagnostic);
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// The warnings, if there were no errors.
+    pub(crate) fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+        if self.errors.is_empty() {
+            return Ok(self.warnings);
+        }
+        let mut all = self.warnings;
+        all.extend(self.errors);
+        all.extend(
+            self.per_file
+                .iter()
+                .filter(|(_, seen)| **seen > MAX_PER_FILE)
+                .map(|(file, seen)| {
+                    let more = seen - MAX_PER_FILE;
+                    Diagnostic::new(Code::BadLine, format!("{file}: {more} more errors"))
+                }),
+        );
+        Err(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_full_of_errors_is_cut_short() {
+        let source = Source::new("A.msg".to_owned(), "x".to_owned());
+        let mut diagnostics = Diagnostics::default();
+        for _ in 0..MAX_PER_FILE + 7 {
+            diagnostics.push(Diagnostic::new(Code::BadLine, "bad").at(&source, 0..1, ""));
+        }
+        diagnostics.push(Diagnostic::new(Code::BadLine, "elsewhere"));
+        let all = diagnostics.finish().unwrap_err();
+        assert_eq!(all.len(), MAX_PER_FILE + 2);
+        assert_eq!(all[0].one_line(), "A.msg:1:1: bad");
+        assert_eq!(all[MAX_PER_FILE].one_line(), "elsewhere");
+        assert_eq!(all[MAX_PER_FILE + 1].one_line(), "A.msg: 7 more errors");
+    }
+
+    #[test]
+    fn warnings_alone_do_not_stop_a_run() {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(Diagnostic::new(Code::RiskyValue, "hm"));
+        assert!(!diagnostics.has_errors());
+        assert_eq!(diagnostics.finish().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,95 @@
+//! The files whose text is mostly fixed, from the templates.
+
+use askama::Template;
+
+use crate::config::{CratePackage, RuntimeSource};
+
+/// The oldest Rust that can build generated code.
+const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
+
+/// Something that has a name and a module: a package or an interface.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) module: String,
+}
+
+#[derive(Template)]
+#[template(path = "interfaces.rs", escape = "none")]
+struct Interfaces<'a> {
+    packages: &'a [Entry],
+}
+
+#[derive(Template)]
+#[template(path = "lib.rs", escape = "none")]
+struct Lib<'a> {
+    interfaces: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "package.rs", escape = "none")]
+struct Package<'a> {
+    name: &'a str,
+    kinds: &'a [&'static str],
+}
+
+#[derive(Template)]
+#[template(path = "kind.rs", escape = "none")]
+struct Kind<'a> {
+    name: &'a str,
+    interfaces: &'a [Entry],
+}
+
+#[derive(Template)]
+#[template(path = "Cargo.toml", escape = "none")]
+struct CargoToml<'a> {
+    name: &'a str,
+    rust_version: &'a str,
+    runtime: String,
+}
+
+/// The file that declares a module for each package.
+pub(super) fn interfaces(packages: &[Entry]) -> String {
+    rendered(&Interfaces { packages })
+}
+
+/// The same as the root of a crate.
+pub(super) fn lib(interfaces: &str) -> String {
+    rendered(&Lib {
+        interfaces: interfaces.trim_end(),
+    })
+}
+
+pub(super) fn package(name: &str, kinds: &[&'static str]) -> String {
+    rendered(&Package { name, kinds })
+}
+
+pub(super) fn kind(name: &str, interfaces: &[Entry]) -> String {
+    rendered(&Kind { name, interfaces })
+}
+
+pub(super) fn cargo_toml(package: &CratePackage) -> String {
+    let source = match &package.runtime {
+        RuntimeSource::Version(version) => ("version", version.clone()),
+        RuntimeSource::Path(path) => ("path", path.display().to_string()),
+    };
+    rendered(&CargoToml {
+        name: &package.name,
+        rust_version: RUST_VERSION,
+        runtime: format!(
+            "rosidl_buffer_runtime = {{ {} = {} }}",
+            source.0,
+            toml_string(&source.1)
+        ),
+    })
+}
+
+fn toml_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Rendering into a string fails only where a template calls code that fails; these do not.
+fn rendered(template: &impl Template) -> String {
+    let mut text = template.render().unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,308 @@
+//! Reads what a run needs: the packages asked for and, from reference to reference, those they use.
+//!
+//! Settings go in, syntax trees by interface name come out. Whether the references are right is not
+//! asked here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use crate::{
+    config::Config,
+    diagnostic::{Code, Diagnostic, Diagnostics},
+    model::Placement,
+    name::{InterfaceName, PackageName},
+    package::{InterfaceFile, Package, Root, installed},
+    source::{MAX_BYTES, ReadError, Source},
+    syntax::{
+        ast::{Base, Message},
+        parse_message,
+    },
+};
+
+/// The crate that [`Config::extern_bundled`] refers to.
+const INTERFACES_CRATE: &str = "rosidl_buffer_interfaces";
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) packages: BTreeMap<PackageName, LoadedPackage>,
+    pub(crate) messages: BTreeMap<InterfaceName, LoadedMessage>,
+    /// What Cargo must watch.
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Where packages were looked for, in words.
+    pub(crate) searched: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct LoadedPackage {
+    pub(crate) placement: Placement,
+    /// Where the package was found, in words.
+    pub(crate) found: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct LoadedMessage {
+    pub(crate) source: Arc<Source>,
+    pub(crate) tree: Message,
+}
+
+/// Reads all that the settings ask for.
+pub(crate) fn load(config: &Config, diagnostics: &mut Diagnostics) -> Loaded {
+    let mut loader = Loader::new(config, diagnostics);
+    loader.request();
+    while let Some(package) = loader.queue.pop_front() {
+        loader.load(&package);
+    }
+    loader.loaded
+}
+
+struct Loader<'a> {
+    config: &'a Config,
+    diagnostics: &'a mut Diagnostics,
+    roots: Vec<Root>,
+    bundled: Root,
+    /// Packages to generate, by the settings.
+    requested: BTreeSet<PackageName>,
+    /// Packages that were in the queue at some time.
+    seen: BTreeSet<PackageName>,
+    queue: VecDeque<PackageName>,
+    loaded: Loaded,
+}
+
+impl<'a> Loader<'a> {
+    fn new(config: &'a Config, diagnostics: &'a mut Diagnostics) -> Self {
+        let mut roots = Vec::new();
+        let mut loaded = Loaded::default();
+        for path in &config.search_paths {
+            match Root::open(path) {
+                Ok(root) => roots.push(root),
+                Err(error) => diagnostics.push(Diagnostic::new(
+                    Code::Unreadable,
+                    format!("cannot read the search path {}: {error}", path.display()),
+                )),
+            }
+        }
+        let bundled = Root::bundled();
+        let prefixes = config.ament_prefixes.iter();
+        loaded.searched = roots.iter().map(|root| root.name().to_owned()).collect();
+        loaded
+            .searched
+            .extend(prefixes.map(|prefix| prefix.display().to_string()));
+        loaded.searched.push(bundled.name().to_owned());
+        Self {
+            config,
+            diagnostics,
+            roots,
+            bundled,
+            requested: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            queue: VecDeque::new(),
+            loaded,
+        }
+    }
+
+    fn error(&mut self, code: Code, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics
+            .push(Diagnostic::new(code, message).help(help));
+    }
+
+    /// Queues what the settings name.
+    fn request(&mut self) {
+        if self.config.packages.is_empty() {
+            let default = if self.config.search_paths.is_empty() {
+                std::slice::from_ref(&self.bundled)
+            } else {
+                &self.roots
+            };
+            let packages = default.iter().flat_map(Root::packages);
+            self.requested = packages.map(|package| package.name.clone()).collect();
+            if self.requested.is_empty() && self.roots.len() == self.config.search_paths.len() {
+                let places: Vec<_> = self.roots.iter().map(Root::name).collect();
+                let message = format!("there are no packages in {}", places.join(", "));
+                self.error(
+                    Code::UnknownPackage,
+                    message,
+                    "a package is a folder with a package.xml, or with a folder `msg`",
+                );
+            }
+        }
+        for name in &self.config.packages {
+            if let Some(package) = PackageName::new(name) {
+                self.requested.insert(package);
+            } else {
+                self.error(
+                    Code::BadName,
+                    format!("`{name}` is not a name for a package"),
+                    "package names are lower case letters, digits and single underscores between them",
+                );
+            }
+        }
+        for (name, path) in &self.config.extern_paths {
+            let absolute = path.starts_with("::") || path.starts_with("crate::");
+            if !absolute || syn::parse_str::<syn::Path>(path).is_err() {
+                self.error(
+                    Code::BadConfig,
+                    format!("`{path}` is not the absolute path of a module"),
+                    format!("for example `::my_crate::{name}`"),
+                );
+            }
+            if self.config.packages.contains(name) {
+                self.error(
+                    Code::BadConfig,
+                    format!(
+                        "the package `{name}` is to be generated and to be taken from `{path}`"
+                    ),
+                    "leave out one of the two",
+                );
+            }
+        }
+        for package in self.requested.clone() {
+            self.enqueue(&package);
+        }
+    }
+
+    fn enqueue(&mut self, package: &PackageName) {
+        if self.seen.insert(package.clone()) {
+            self.queue.push_back(package.clone());
+        }
+    }
+
+    fn placement(&self, package: &PackageName) -> Placement {
+        let is_named = |(name, _): &&(String, String)| name == package.as_str();
+        if let Some((_, path)) = self.config.extern_paths.iter().find(is_named) {
+            return Placement::Extern(path.clone());
+        }
+        if self.is_bundled_elsewhere(package) {
+            return Placement::Extern(format!(
+                "::{INTERFACES_CRATE}::{}",
+                crate::name::rust_name(package.as_str())
+            ));
+        }
+        Placement::Emitted
+    }
+
+    fn is_bundled_elsewhere(&self, package: &PackageName) -> bool {
+        self.config.extern_bundled
+            && !self.requested.contains(package)
+            && self.bundled.find(package).next().is_some()
+    }
+
+    /// The first package of this name; the error has been told already.
+    fn find(&mut self, name: &PackageName) -> Option<Package> {
+        if !self.is_bundled_elsewhere(name) {
+            for root in &self.roots {
+                let mut found = root.find(name);
+                let Some(first) = found.next() else { continue };
+                let others: Vec<_> = found.map(Package::describe).collect();
+                if !others.is_empty() {
+                    let message =
+                        format!("{} has more than one package called `{name}`", root.name());
+                    let help = format!("they are {}, {}", first.describe(), others.join(", "));
+                    let diagnostic = Diagnostic::new(Code::DuplicatePackage, message).help(help);
+                    self.diagnostics.push(diagnostic);
+                }
+                return Some(first.clone());
+            }
+            let mut prefixes = self.config.ament_prefixes.iter();
+            if let Some(package) = prefixes.find_map(|prefix| installed(prefix, name)) {
+                return Some(package);
+            }
+        }
+        self.bundled.find(name).next().cloned()
+    }
+
+    fn load(&mut self, name: &PackageName) {
+        let Some(package) = self.find(name) else {
+            // A package that is only referred to is missed where that is done.
+            if self.requested.contains(name) {
+                let help = format!("looked in {}", self.loaded.searched.join(", "));
+                self.error(
+                    Code::UnknownPackage,
+                    format!("there is no package `{name}`"),
+                    help,
+                );
+            }
+            return;
+        };
+        self.loaded.packages.insert(
+            name.clone(),
+            LoadedPackage {
+                placement: self.placement(name),
+                found: package.describe(),
+            },
+        );
+        match package.list() {
+            Ok(listing) => {
+                self.loaded.inputs.extend(listing.folders);
+                for file in listing.files {
+                    self.load_file(name, &file);
+                }
+            }
+            Err((folder, error)) => self.diagnostics.push(Diagnostic::new(
+                Code::Unreadable,
+                format!("cannot read the folder {}: {error}", folder.display()),
+            )),
+        }
+    }
+
+    fn load_file(&mut self, package: &PackageName, file: &InterfaceFile) {
+        let place = file.location.display();
+        if let crate::source::Location::File(path) = &file.location {
+            self.loaded.inputs.push(path.clone());
+        }
+        let Some(name) = InterfaceName::new(package.clone(), file.kind, &file.stem) else {
+            self.error(
+                Code::BadName,
+                format!("{place}: `{}` is not a name for a message", file.stem),
+                "message names are letters and digits, the first letter upper case",
+            );
+            return;
+        };
+        let (source, tree) = match file.location.read() {
+            Ok(source) => {
+                let tree = parse_message(&source, self.diagnostics);
+                (source, tree)
+            }
+            Err(error) => {
+                self.diagnostics.push(unreadable(&place, error));
+                // The name is known: what refers to it is right.
+                (Source::new(place, String::new()), Message::default())
+            }
+        };
+        for field in &tree.fields {
+            if let Base::Named {
+                package: Some(package),
+                ..
+            } = &field.field_type.base
+                && let Some(package) = PackageName::new(package)
+            {
+                self.enqueue(&package);
+            }
+        }
+        let source = Arc::new(source);
+        self.loaded
+            .messages
+            .insert(name, LoadedMessage { source, tree });
+    }
+}
+
+fn unreadable(place: &str, error: ReadError) -> Diagnostic {
+    match error {
+        ReadError::Io(error) => {
+            Diagnostic::new(Code::Unreadable, format!("cannot read {place}: {error}"))
+        }
+        ReadError::TooLarge => Diagnostic::new(
+            Code::TooLarge,
+            format!("{place} is larger than {} MiB", MAX_BYTES / 1024 / 1024),
+        )
+        .help("an interface file of this size is taken for an accident"),
+        ReadError::NotUtf8 { lossy, bad } => {
+            Diagnostic::new(Code::NotUtf8, "the file is not UTF-8")
+                .at(&lossy, bad, "the first byte that is not")
+                .help("interface files are text in UTF-8")
+        }
+    }
+}

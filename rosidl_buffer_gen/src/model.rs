@@ -1,0 +1,158 @@
+//! What interfaces mean: types resolved, values checked, names legal.
+//!
+//! Made by `resolve`, read by `describe` and `emit`. The words are those of ROS 2's `rosidl_parser`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::name::{InterfaceName, PackageName};
+
+/// All interfaces of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Interfaces {
+    /// By name; whatever a message refers to is here as well.
+    pub(crate) messages: BTreeMap<InterfaceName, Message>,
+    /// The names of all messages, each after those that it refers to.
+    pub(crate) order: Vec<InterfaceName>,
+    /// Where code for the package's interfaces is found.
+    pub(crate) packages: BTreeMap<PackageName, Placement>,
+    /// The files and folders that all this was read from.
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+/// Where the code of a package's interfaces is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// It is generated here.
+    Emitted,
+    /// It is in another crate, in the module of this path.
+    Extern(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) name: InterfaceName,
+    pub(crate) doc: Doc,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) constants: Vec<Constant>,
+    /// Whether the struct consists of numbers only, without anything on the heap.
+    pub(crate) is_plain: bool,
+}
+
+/// A comment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doc {
+    pub(crate) lines: Vec<String>,
+    pub(crate) unit: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) doc: Doc,
+    pub(crate) field_type: FieldType,
+    pub(crate) storage: Storage,
+    pub(crate) default: Option<Value>,
+}
+
+/// How a field's value is kept, where there is a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// As the type says.
+    Plain,
+    /// A sequence in a buffer.
+    Buffer,
+    /// An array too large for the stack.
+    Boxed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FieldType {
+    Single(ValueType),
+    Array(ValueType, u64),
+    BoundedSequence(ValueType, u64),
+    UnboundedSequence(ValueType),
+}
+
+impl FieldType {
+    /// The type of the field, or of its elements.
+    pub(crate) fn value_type(&self) -> &ValueType {
+        match self {
+            Self::Single(value)
+            | Self::Array(value, _)
+            | Self::BoundedSequence(value, _)
+            | Self::UnboundedSequence(value) => value,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ValueType {
+    Basic(BasicType),
+    String,
+    WString,
+    BoundedString(u64),
+    BoundedWString(u64),
+    Namespaced(InterfaceName),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BasicType {
+    Boolean,
+    Byte,
+    Char,
+    Int8,
+    Uint8,
+    Int16,
+    Uint16,
+    Int32,
+    Uint32,
+    Int64,
+    Uint64,
+    Float,
+    Double,
+}
+
+impl BasicType {
+    /// The size of a value in bytes, in memory and in a message.
+    pub(crate) const fn size(self) -> u64 {
+        match self {
+            Self::Boolean | Self::Byte | Self::Char | Self::Int8 | Self::Uint8 => 1,
+            Self::Int16 | Self::Uint16 => 2,
+            Self::Int32 | Self::Uint32 | Self::Float => 4,
+            Self::Int64 | Self::Uint64 | Self::Double => 8,
+        }
+    }
+
+    /// The smallest and the largest value, for integers.
+    pub(crate) fn range(self) -> Option<(i128, i128)> {
+        Some(match self {
+            Self::Byte | Self::Char | Self::Uint8 => (u8::MIN.into(), u8::MAX.into()),
+            Self::Int8 => (i8::MIN.into(), i8::MAX.into()),
+            Self::Int16 => (i16::MIN.into(), i16::MAX.into()),
+            Self::Uint16 => (u16::MIN.into(), u16::MAX.into()),
+            Self::Int32 => (i32::MIN.into(), i32::MAX.into()),
+            Self::Uint32 => (u32::MIN.into(), u32::MAX.into()),
+            Self::Int64 => (i64::MIN.into(), i64::MAX.into()),
+            Self::Uint64 => (u64::MIN.into(), u64::MAX.into()),
+            Self::Boolean | Self::Float | Self::Double => return None,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    pub(crate) doc: Doc,
+    pub(crate) constant_type: ValueType,
+    pub(crate) value: Value,
+}
+
+/// A value that its type can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Boolean(bool),
+    Integer(i128),
+    Float(f64),
+    String(String),
+    Array(Vec<Value>),
+}

@@ -1,0 +1,380 @@
+//! Names: ROS names that are known to be legal, and the Rust names made from them.
+//!
+//! The rules are those of ROS 2's own front end, in a form that needs one pass over the name.
+//! No other module puts a Rust identifier together. What Rust cannot use as a name gets a trailing
+//! `_`: no legal ROS name ends in one, so the result never meets another name.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// The name of a package, such as `sensor_msgs`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PackageName(Arc<str>);
+
+impl PackageName {
+    /// Takes a legal name: lower case, digits, single underscores inside.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        is_lower_name(name).then(|| Self(name.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for PackageName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PackageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What sort of interface a file declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    /// A message, from a `.msg` file.
+    Msg,
+}
+
+impl Kind {
+    /// Every kind, in the order in which packages list them.
+    pub(crate) const ALL: [Self; 1] = [Self::Msg];
+
+    /// The name of the folder, the file extension and the module.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Msg => "msg",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The full name of an interface, such as `sensor_msgs/msg/Image`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct InterfaceName {
+    package: PackageName,
+    kind: Kind,
+    name: Arc<str>,
+}
+
+impl InterfaceName {
+    /// Takes a legal interface name, such as `Image`.
+    pub(crate) fn new(package: PackageName, kind: Kind, name: &str) -> Option<Self> {
+        is_message_name(name).then(|| Self {
+            package,
+            kind,
+            name: name.into(),
+        })
+    }
+
+    /// Reads `package/msg/Name`, or `package/Name` for a message.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (package, rest) = text.split_once('/')?;
+        let (kind, name) = match rest.split_once('/') {
+            Some((kind, name)) => (
+                Kind::ALL.into_iter().find(|known| known.as_str() == kind)?,
+                name,
+            ),
+            None => (Kind::Msg, rest),
+        };
+        Self::new(PackageName::new(package)?, kind, name)
+    }
+
+    pub(crate) fn package(&self) -> &PackageName {
+        &self.package
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The last part, such as `Image`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for InterfaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.package, self.kind, self.name)
+    }
+}
+
+/// Whether this may name a package or a field: `[a-z](_?[a-z0-9])*`.
+pub(crate) fn is_lower_name(name: &str) -> bool {
+    is_grouped(name, |byte| byte.is_ascii_lowercase())
+}
+
+/// Whether this may name a constant: `[A-Z](_?[A-Z0-9])*`.
+pub(crate) fn is_constant_name(name: &str) -> bool {
+    is_grouped(name, |byte| byte.is_ascii_uppercase())
+}
+
+/// A letter, then letters and digits with at most one underscore before each.
+fn is_grouped(name: &str, is_letter: impl Fn(u8) -> bool) -> bool {
+    let bytes = name.as_bytes();
+    bytes.first().is_some_and(|first| is_letter(*first))
+        && bytes.last() != Some(&b'_')
+        && bytes.windows(2).all(|pair| {
+            pair[1] == b'_' && pair[0] != b'_' || is_letter(pair[1]) || pair[1].is_ascii_digit()
+        })
+}
+
+/// Whether this may name a message: `[A-Z][A-Za-z0-9]*` without the parts that ROS 2 adds.
+pub(crate) fn is_message_name(name: &str) -> bool {
+    let mut name = name.strip_prefix("Sample_").unwrap_or(name);
+    for suffix in ["_Request", "_Response", "_Goal", "_Result", "_Feedback"] {
+        name = name.strip_suffix(suffix).unwrap_or(name);
+    }
+    name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The Rust name of a field, a package's module or a type.
+pub(crate) fn rust_name(name: &str) -> String {
+    let mut name = name.to_owned();
+    if is_keyword(&name) {
+        name.push('_');
+    }
+    name
+}
+
+/// The Rust names of the modules of some interfaces, in their order.
+///
+/// As for C++ headers, `PointCloud2` is in `point_cloud2`. Where that is a keyword, or another
+/// interface of the list already has it, underscores are appended.
+pub(crate) fn module_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut taken = std::collections::HashSet::new();
+    names
+        .into_iter()
+        .map(|name| {
+            let mut module = rust_name(&snake_case(name));
+            while !taken.insert(module.clone()) {
+                module.push('_');
+            }
+            module
+        })
+        .collect()
+}
+
+/// The name of an interface as ROS 2 writes it in header names.
+fn snake_case(name: &str) -> String {
+    let bytes = name.as_bytes();
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 && byte.is_ascii_uppercase() {
+            let before = bytes[index - 1];
+            let starts_word = bytes.get(index + 1).is_some_and(u8::is_ascii_lowercase);
+            let ends_word = before.is_ascii_lowercase() || before.is_ascii_digit();
+            if before != b'_' && (starts_word || ends_word) {
+                snake.push('_');
+            }
+        }
+        snake.push(char::from(byte.to_ascii_lowercase()));
+    }
+    snake
+}
+
+/// All strict and reserved words up to edition 2024, and `mod`'s file `mod.rs` among them.
+fn is_keyword(name: &str) -> bool {
+    matches!(
+        name,
+        "Self"
+            | "abstract"
+            | "as"
+            | "async"
+            | "await"
+            | "become"
+            | "box"
+            | "break"
+            | "const"
+            | "continue"
+            | "crate"
+            | "do"
+            | "dyn"
+            | "else"
+            | "enum"
+            | "extern"
+            | "false"
+            | "final"
+            | "fn"
+            | "for"
+            | "gen"
+            | "if"
+            | "impl"
+            | "in"
+            | "let"
+            | "loop"
+            | "macro"
+            | "match"
+            | "mod"
+            | "move"
+            | "mut"
+            | "override"
+            | "priv"
+            | "pub"
+            | "ref"
+            | "return"
+            | "self"
+            | "static"
+            | "struct"
+            | "super"
+            | "trait"
+            | "true"
+            | "try"
+            | "type"
+            | "typeof"
+            | "unsafe"
+            | "unsized"
+            | "use"
+            | "virtual"
+            | "where"
+            | "while"
+            | "yield"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn package_and_field_names() {
+        for name in [
+            "f",
+            "a1",
+            "sensor_msgs",
+            "a_1_b",
+            "for",
+            "struct",
+            "self",
+            "x2y",
+        ] {
+            assert!(is_lower_name(name), "{name}");
+        }
+        for name in [
+            "", "_a", "a_", "a__b", "1a", "A", "aB", "a-b", "a b", "é", "a\u{e9}", "_",
+        ] {
+            assert!(!is_lower_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn constant_names() {
+        for name in ["F", "A1", "FOO_BAR", "A_1_B"] {
+            assert!(is_constant_name(name), "{name}");
+        }
+        for name in ["", "_A", "A_", "A__B", "1A", "a", "Ab", "A-B", "É"] {
+            assert!(!is_constant_name(name), "{name}");
+        }
+        // ROS 2's own rule needs time exponential in the length of such a name.
+        assert!(!is_constant_name(&format!("{}!", "A".repeat(1_000_000))));
+    }
+
+    #[test]
+    fn message_names() {
+        for name in [
+            "F",
+            "PointCloud2",
+            "Foo_Request",
+            "Foo_Goal_Request",
+            "Sample_Foo",
+            "Sample_Foo_Result",
+        ] {
+            assert!(is_message_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "f",
+            "1F",
+            "Foo_Request_Response",
+            "Foo_Event",
+            "Foo_SendGoal_Request",
+            "Foo_Bar",
+            "Sample_",
+            "_Request",
+            "Foo ",
+            "Foö",
+            "Sample_Sample_Foo",
+        ] {
+            assert!(!is_message_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn full_names() {
+        let name = InterfaceName::parse("a_b/msg/Foo").unwrap();
+        assert_eq!(name.to_string(), "a_b/msg/Foo");
+        assert_eq!(InterfaceName::parse("a_b/Foo"), Some(name));
+        for text in [
+            "Foo",
+            "a_b/",
+            "/Foo",
+            "a_b/xyz/Foo",
+            "a_b/msg/Foo/x",
+            "A/msg/Foo",
+            "a_b/msg/foo",
+        ] {
+            assert_eq!(InterfaceName::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn keywords_get_an_underscore() {
+        assert_eq!(rust_name("type"), "type_");
+        assert_eq!(rust_name("Self"), "Self_");
+        assert_eq!(rust_name("union"), "union");
+        // Whatever is called plain here must be a name that Rust takes.
+        for name in ["self", "super", "crate", "gen", "async", "data"] {
+            assert!(
+                syn::parse_str::<syn::Ident>(&rust_name(name)).is_ok(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn module_names_are_those_of_headers() {
+        let names = [
+            "Image",
+            "PointCloud2",
+            "ABCDef",
+            "UInt8MultiArray",
+            "ColorRGBA",
+            "Float32",
+            "Mod",
+            "Type",
+            "X",
+            "IMUData",
+            "Foo_Request",
+            "TFMessage",
+        ];
+        assert_eq!(
+            module_names(names),
+            [
+                "image",
+                "point_cloud2",
+                "abc_def",
+                "u_int8_multi_array",
+                "color_rgba",
+                "float32",
+                "mod_",
+                "type_",
+                "x",
+                "imu_data",
+                "foo_request",
+                "tf_message",
+            ]
+        );
+        assert_eq!(module_names(["ABC", "Abc", "AbC"]), ["abc", "abc_", "ab_c"]);
+    }
+}

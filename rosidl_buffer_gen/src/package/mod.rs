@@ -1,0 +1,99 @@
+//! Finds packages and the interface files in them.
+//!
+//! In comes a list of places; out goes, for a package's name, its files. Places are asked in order
+//! and the first that has the package wins, as overlays do. What is not asked for is not looked at
+//! beyond its name, so that something broken elsewhere does no harm.
+
+mod bundled;
+mod manifest;
+mod root;
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    name::{Kind, PackageName},
+    source::Location,
+};
+pub(crate) use root::{Root, installed};
+
+/// A package and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Package {
+    pub(crate) name: PackageName,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Folder(PathBuf),
+    /// One file that is in no package's folder; it is taken for a package of one message.
+    File(PathBuf),
+    Bundled,
+}
+
+/// A file that declares an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InterfaceFile {
+    pub(crate) kind: Kind,
+    /// The file's name without its extension.
+    pub(crate) stem: String,
+    pub(crate) location: Location,
+}
+
+/// A package's interface files.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Sorted by kind and name.
+    pub(crate) files: Vec<InterfaceFile>,
+    /// The folders of interface files: a new file there changes the listing.
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+impl Package {
+    /// The package's interface files; the error is a folder that cannot be read, and why.
+    pub(crate) fn list(&self) -> Result<Listing, (PathBuf, std::io::Error)> {
+        let folder = match &self.place {
+            Place::Folder(folder) => folder,
+            Place::File(path) => {
+                return Ok(Listing {
+                    files: interface_file(path).into_iter().collect(),
+                    folders: Vec::new(),
+                });
+            }
+            Place::Bundled => return Ok(bundled::list(&self.name)),
+        };
+        let mut listing = Listing::default();
+        for kind in Kind::ALL {
+            let kind_folder = folder.join(kind.as_str());
+            if !kind_folder.exists() {
+                continue;
+            }
+            let entries = root::entries(&kind_folder);
+            let entries = entries.map_err(|error| (kind_folder.clone(), error))?;
+            listing.folders.push(kind_folder);
+            let files = entries.iter().filter_map(|path| interface_file(path));
+            listing.files.extend(files.filter(|file| file.kind == kind));
+        }
+        Ok(listing)
+    }
+
+    /// Where the package is, for people.
+    pub(crate) fn describe(&self) -> String {
+        match &self.place {
+            Place::Folder(path) | Place::File(path) => path.display().to_string(),
+            Place::Bundled => "bundled".to_owned(),
+        }
+    }
+}
+
+/// The interface that a file declares, by its name.
+fn interface_file(path: &Path) -> Option<InterfaceFile> {
+    let extension = path.extension()?.to_str()?;
+    Some(InterfaceFile {
+        kind: Kind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == extension)?,
+        stem: path.file_stem()?.to_str()?.to_owned(),
+        location: Location::File(path.to_owned()),
+    })
+}

@@ -1,0 +1,385 @@
+//! The loop over the lines of a file: which comment belongs to what.
+
+use super::{
+    ast::Message,
+    comment::condense,
+    element::{Element, parse_element},
+    escape,
+};
+use crate::{
+    diagnostic::{Code, Diagnostic, Diagnostics},
+    source::{Source, Span, is_space, lines},
+};
+
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Reads a `.msg` file. What is wrong is told; the rest is in the tree.
+pub(crate) fn parse_message(source: &Source, diagnostics: &mut Diagnostics) -> Message {
+    // One byte for one byte, so that places stay the same.
+    let text = source.text().replace('\t', " ");
+    let mut parser = Parser {
+        source,
+        diagnostics,
+        file_comment: Vec::new(),
+        elements: Vec::new(),
+        pending: Vec::new(),
+        last: None,
+    };
+    let start = if text.starts_with(BYTE_ORDER_MARK) {
+        parser.error(
+            Code::BadLine,
+            0..BYTE_ORDER_MARK.len(),
+            "the file starts with a byte order mark",
+            "save it as UTF-8 without one",
+        );
+        BYTE_ORDER_MARK.len()
+    } else {
+        0
+    };
+    parser.lines(&text[start..], start);
+    parser.finish()
+}
+
+struct Parser<'a> {
+    source: &'a Source,
+    diagnostics: &'a mut Diagnostics,
+    file_comment: Vec<String>,
+    /// What was declared so far and the lines of its comment.
+    elements: Vec<(Element, Vec<String>)>,
+    /// Comment lines that wait for the next element.
+    pending: Vec<String>,
+    last: Option<Last>,
+}
+
+/// What an indented comment is a comment on.
+#[derive(Clone, Copy)]
+enum Last {
+    /// The last of the elements.
+    Element,
+    /// A line that was refused: its comments go with it.
+    Refused,
+}
+
+impl Parser<'_> {
+    fn lines(&mut self, text: &str, start: usize) {
+        let mut at_top = true;
+        for line in lines(text) {
+            let line_text = &text[line.span.clone()];
+            at_top &= line_text.starts_with('#');
+            if at_top {
+                self.check_comment(line_text, start + line.span.start);
+                let comment = line_text.trim_start_matches('#');
+                self.file_comment.push(comment.to_owned());
+            } else {
+                self.line(
+                    line_text.trim_end_matches(is_space),
+                    start + line.span.start,
+                );
+            }
+        }
+    }
+
+    /// A line, of which blanks at the end were removed.
+    fn line(&mut self, line: &str, start: usize) {
+        let mut declaration = line;
+        if let Some(at) = line.find('#') {
+            self.check_comment(&line[at..], start + at);
+            let comment = line[at..].trim_start_matches('#').to_owned();
+            declaration = line[..at].trim_end_matches(is_space);
+            if at > 0 && declaration.is_empty() {
+                match self.last {
+                    Some(Last::Element) => {
+                        if let Some((_, comments)) = self.elements.last_mut() {
+                            comments.push(comment);
+                        }
+                    }
+                    Some(Last::Refused) | None => {}
+                }
+                return;
+            }
+            self.pending.push(comment);
+        }
+        if !declaration.is_empty() {
+            self.declaration(declaration, start);
+        }
+    }
+
+    fn declaration(&mut self, line: &str, start: usize) {
+        let mut rest = line;
+        if rest.starts_with(' ') {
+            let trimmed = rest.trim_start_matches(is_space);
+            self.error(
+                Code::BadLine,
+                start..start + rest.len() - trimmed.len(),
+                "a field or a constant starts at the beginning of its line",
+                "remove the blanks before the type",
+            );
+            rest = trimmed;
+        }
+        if let Some(behind) = rest.strip_prefix("@optional") {
+            let at = start + line.len() - rest.len();
+            self.error(
+                Code::Unsupported,
+                at..at + rest.len() - behind.len(),
+                "`@optional` is not supported yet",
+                "make the field a sequence of at most one element: `T[<=1]`",
+            );
+            rest = behind.trim_start_matches(is_space);
+            if rest.is_empty() {
+                return;
+            }
+        }
+        let element_start = start + line.len() - rest.len();
+        let comments = std::mem::take(&mut self.pending);
+        match parse_element(self.source, rest, element_start, self.diagnostics) {
+            Some(element) => {
+                self.elements.push((element, comments));
+                self.last = Some(Last::Element);
+            }
+            None => self.last = Some(Last::Refused),
+        }
+    }
+
+    /// Upstream decodes comments like strings and stops where it cannot.
+    fn check_comment(&mut self, comment: &str, start: usize) {
+        if let Err(reason) = escape::decode(comment) {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    Code::RiskyComment,
+                    format!("ROS 2's own generators stop at this comment: it {reason}"),
+                )
+                .at(self.source, start..start + comment.len(), ""),
+            );
+        }
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: &str, help: &str) {
+        let diagnostic = Diagnostic::new(code, message)
+            .at(self.source, span, "")
+            .help(help);
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn finish(self) -> Message {
+        let mut message = Message {
+            comment: condense(self.file_comment),
+            ..Message::default()
+        };
+        for (element, comments) in self.elements {
+            let comment = condense(comments);
+            match element {
+                Element::Field(mut field) => {
+                    field.comment = comment;
+                    message.fields.push(field);
+                }
+                Element::Constant(mut constant) => {
+                    constant.comment = comment;
+                    message.constants.push(constant);
+                }
+            }
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::ast::ValueKind;
+
+    fn parse_any(text: &str) -> (Message, bool) {
+        let source = Source::new("A.msg".to_owned(), text.to_owned());
+        let mut diagnostics = Diagnostics::default();
+        let message = parse_message(&source, &mut diagnostics);
+        (message, diagnostics.has_errors())
+    }
+
+    fn parse(text: &str) -> Message {
+        let (message, failed) = parse_any(text);
+        assert!(!failed, "{text}");
+        message
+    }
+
+    fn comments(text: &str) -> Vec<Vec<String>> {
+        parse(text)
+            .fields
+            .into_iter()
+            .map(|field| field.comment.lines)
+            .collect()
+    }
+
+    fn default_of(text: &str) -> ValueKind {
+        parse(text).fields.remove(0).default.unwrap().kind
+    }
+
+    fn text_value(text: &str) -> ValueKind {
+        ValueKind::Text {
+            text: text.to_owned(),
+            written: text.chars().count(),
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_file_is_a_message() {
+        for text in ["", "\n", "\n\n  \n\t\n", "# comment", "\u{2028}"] {
+            let message = parse(text);
+            assert!(
+                message.fields.is_empty() && message.constants.is_empty(),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_comment_at_the_top_is_the_messages() {
+        assert_eq!(parse("# a\n#\n### b\nint8 x").comment.lines, ["a", "", "b"]);
+        assert!(parse("\n# a\nint8 x").comment.lines.is_empty());
+        assert!(parse(" # a\nint8 x").comment.lines.is_empty());
+        assert_eq!(parse("# a\n\n# b\nint8 x").comment.lines, ["a"]);
+        assert_eq!(parse("#a [m]\n").comment.unit.as_deref(), Some("m"));
+    }
+
+    #[test]
+    fn comments_belong_to_elements() {
+        assert_eq!(
+            comments("\n# a\nint8 x # b\n  # c\nint8 y"),
+            [vec!["a", "b", "c"], vec![]]
+        );
+        // The first line of a file ends the message's comment even without an empty line.
+        assert_eq!(comments("# a\nint8 x"), [Vec::<String>::new()]);
+        assert_eq!(comments("\n  # dropped\nint8 x"), [Vec::<String>::new()]);
+        assert_eq!(
+            comments("int8 x\n# next\nint8 y\n# lost"),
+            [vec![], vec!["next"]]
+        );
+        assert_eq!(
+            comments("int8 x\n\n# next\n\nint8 y"),
+            [vec![], vec!["next"]]
+        );
+        // An indented comment after an unindented one still goes to what came before.
+        assert_eq!(
+            comments("int8 x\n# a\n  # b\nint8 y"),
+            [vec!["b"], vec!["a"]]
+        );
+        assert_eq!(comments("int8 x # # a"), [vec!["# a"]]);
+        assert_eq!(comments("int8 x\n\t# tab"), [vec!["tab"]]);
+    }
+
+    #[test]
+    fn tabs_are_blanks_everywhere() {
+        assert_eq!(default_of("string\tx\t\"a\tb\""), text_value("a b"));
+        assert_eq!(parse("int8\t\tx\t5\t").fields[0].name.span, 6..7);
+    }
+
+    #[test]
+    fn lines_end_at_every_separator() {
+        assert_eq!(
+            parse("int8 a\u{c}int8 b\u{2028}int8 c\rint8 d\r\nint8 e")
+                .fields
+                .len(),
+            5
+        );
+    }
+
+    #[test]
+    fn a_hash_starts_a_comment_even_in_quotes() {
+        let message = parse("string x \"a#b\"");
+        assert_eq!(message.fields[0].comment.lines, ["b\""]);
+        assert_eq!(
+            message.fields[0].default.as_ref().unwrap().kind,
+            text_value("\"a")
+        );
+        let message = parse("string X=\"a#b\"");
+        assert_eq!(message.constants[0].value.kind, text_value("\"a"));
+    }
+
+    #[test]
+    fn an_equals_sign_makes_a_constant() {
+        assert_eq!(
+            parse("string X=a=b").constants[0].value.kind,
+            text_value("a=b")
+        );
+        let message = parse("int8 X = 5\nint8 Y=6\nstring Z=\nint8 x 7");
+        assert_eq!((message.constants.len(), message.fields.len()), (3, 1));
+        assert_eq!(message.constants[0].value.kind, ValueKind::Integer(5));
+        assert_eq!(message.constants[2].value.kind, text_value(""));
+        for text in [
+            "string x \"a=b\"",
+            "int32 x <=5",
+            "int32 x=5",
+            "int32 =5",
+            "int32 X=",
+            "int8 X Y=1",
+        ] {
+            assert!(parse_any(text).1, "{text}");
+        }
+    }
+
+    #[test]
+    fn types_of_constants_are_bare() {
+        for text in [
+            "string<=5 X=a",
+            "int32[] X=[1]",
+            "pkg/Bar X=1",
+            "Bar X=1",
+            "time X=1",
+        ] {
+            assert!(parse_any(text).1, "{text}");
+        }
+    }
+
+    #[test]
+    fn blanks_inside_a_default_are_kept() {
+        assert_eq!(default_of("string x   a  b   "), text_value("a  b"));
+        assert_eq!(default_of("string  x  \" a \" # c"), text_value(" a "));
+    }
+
+    #[test]
+    fn lines_that_are_refused() {
+        for text in [
+            "int8",
+            "int8 # c",
+            " int8 x",
+            "\tint8 x",
+            "int8 X",
+            "int8 x_",
+            "int8 a__b",
+            "int8 1x",
+            "\u{feff}int8 x",
+            "@optional int8 x",
+            "@optional",
+            "Foo x 5",
+            "time t",
+            "int8 x y",
+            "int8 x, y",
+            "int8  ",
+        ] {
+            assert!(parse_any(text).1, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_survives_what_is_wrong() {
+        let (message, failed) =
+            parse_any("int8 a\nint8\n  # on the refused line\nint8 b # b\n x\nint8 c");
+        assert!(failed);
+        let names: Vec<_> = message
+            .fields
+            .iter()
+            .map(|field| field.name.text.as_str())
+            .collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert!(message.fields[0].comment.lines.is_empty());
+    }
+
+    #[test]
+    fn large_inputs_take_linear_time() {
+        let mega = 1_000_000;
+        assert!(!parse_any(&format!("string x {}", "a".repeat(mega))).1);
+        assert!(!parse_any(&format!("int8[] x [{}1]", "1,".repeat(mega / 2))).1);
+        assert!(parse_any(&format!("string[] x [{}]", "\"".repeat(mega - 1))).1);
+        assert!(parse_any(&format!("int8 {}!=1", "A".repeat(mega))).1);
+        assert!(parse_any(&"\"'[]<=".repeat(mega / 6)).1);
+        assert!(parse_any(&" x\n".repeat(mega / 3)).1);
+    }
+}
