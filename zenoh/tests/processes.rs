@@ -12,6 +12,7 @@ mod common;
 use std::{
     collections::HashSet,
     fs,
+    io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -37,8 +38,20 @@ impl Process {
         command
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .stdout(Stdio::piped());
         Self(command.spawn().unwrap())
+    }
+
+    /// Waits until it has printed `line`.
+    fn wait_for(&mut self, line: &str) {
+        let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
+        let said: Vec<String> = lines
+            .map_while(|said| said.ok().filter(|said| said != line))
+            .collect();
+        assert!(
+            self.0.try_wait().unwrap().is_none(),
+            "it ended and said {said:?}"
+        );
     }
 
     fn finish(mut self) {
@@ -96,6 +109,8 @@ fn map_process() {
             })
             .unwrap();
     }
+    // On a line of its own, behind what the test runner wrote.
+    println!("\npublished");
     let end = node
         .create_subscription::<Text>("ping", QosProfile::default())
         .unwrap();
@@ -154,13 +169,14 @@ fn the_order_of_starting_does_not_matter() {
 #[test]
 fn a_late_joiner_in_another_process_gets_the_cached_samples() {
     let domain = domain(32);
-    let other = Process::start("map_process", domain, &[]);
+    let mut other = Process::start("map_process", domain, &[]);
+    // Not before: whoever is there while a sample is sent may also get it directly.
+    other.wait_for("published");
     let node = Node::builder("test").domain_id(domain).build().unwrap();
     let qos = QosProfile::default().transient_local().keep_last(3);
     let end = node
         .create_publisher::<Text>("ping", QosProfile::default())
         .unwrap();
-    // Its subscription comes after its samples.
     assert!(end.wait_for_subscription(SOON));
     let subscription = node.create_subscription::<Frame>("map", qos).unwrap();
     for number in 3..=5 {
