@@ -17,10 +17,6 @@ impl Error {
         Self { diagnostics }
     }
 
-    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
-        &self.diagnostics
-    }
-
     /// All of it as text, with colours for a terminal or without.
     pub fn render(&self, colors: bool) -> String {
         render(&self.diagnostics, colors)

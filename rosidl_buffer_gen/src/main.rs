@@ -1,3 +1,166 @@
-//! The program.
+//! The program: the library's steps from the command line.
+//!
+//! It ends with 0 when all went well, with 1 when something is wrong with the input, and with 2 when
+//! it was called wrongly.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use rosidl_buffer_gen::{Config, Error, Report, RuntimeSource};
+
+/// Generates Rust from ROS 2 interface files.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Tell where packages were found and what was written.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write Rust modules, or a Cargo package, for interface packages.
+    Generate {
+        /// The folder to write to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Write a complete Cargo package of this name.
+        #[arg(long = "crate", value_name = "NAME")]
+        crate_name: Option<String>,
+        /// Where that package finds `rosidl_buffer_runtime`: a folder or a version.
+        #[arg(long, value_name = "PATH|VERSION", requires = "crate_name", value_parser = runtime_source)]
+        runtime: Option<RuntimeSource>,
+        #[command(flatten)]
+        search: Search,
+        /// A package to generate, with those it refers to. Without it, all in the search paths;
+        /// without these, all that are bundled.
+        #[arg(long = "package", value_name = "NAME")]
+        packages: Vec<String>,
+    },
+    /// Print the type hash of each type, or of all that are found.
+    Hash {
+        #[command(flatten)]
+        search: Search,
+        /// Full type names, such as `std_msgs/msg/Header`.
+        #[arg(value_name = "TYPE")]
+        types: Vec<String>,
+    },
+    /// Tell what is wrong with interface files.
+    Check {
+        #[command(flatten)]
+        search: Search,
+        /// Interface files, packages, or folders of packages.
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Search {
+    /// A folder of packages, one package, or an installation prefix; looked through before
+    /// `AMENT_PREFIX_PATH` and the bundled packages.
+    #[arg(long = "search-path", value_name = "PATH")]
+    search_paths: Vec<PathBuf>,
+}
+
+impl Search {
+    fn config(self) -> Config {
+        let config = Config::new().cargo_metadata(false);
+        self.search_paths
+            .into_iter()
+            .fold(config, Config::search_path)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let colors = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    match run(cli.command) {
+        Ok(done) => {
+            if done.report.has_warnings() {
+                eprintln!("{}", done.report.render_warnings(colors));
+            }
+            if cli.verbose {
+                for (package, found) in done.report.packages() {
+                    eprintln!("package {package}: {found}");
+                }
+            }
+            // Who reads may have read enough.
+            let _ = io::stdout().write_all(done.output.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprint!("{}", error.render(colors));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command has to tell.
+struct Done {
+    report: Report,
+    output: String,
+}
+
+fn run(command: Command) -> Result<Done, Error> {
+    match command {
+        Command::Generate {
+            out,
+            crate_name,
+            runtime,
+            search,
+            packages,
+        } => {
+            let mut config = search.config().out_dir(out).packages(packages);
+            if let Some(name) = crate_name {
+                let own_version = || RuntimeSource::Version(env!("CARGO_PKG_VERSION").to_owned());
+                config = config.crate_package(name, runtime.unwrap_or_else(own_version));
+            }
+            let report = config.generate()?;
+            let output = format!(
+                "interfaces: {}, packages: {}, files written: {}, unchanged: {}\n",
+                report.interfaces(),
+                report.packages().count(),
+                report.files_written(),
+                report.files_unchanged()
+            );
+            Ok(Done { report, output })
+        }
+        Command::Hash { search, types } => {
+            let (hashes, report) = search.config().type_hashes(&types)?;
+            let lines = hashes
+                .iter()
+                .map(|(name, hash)| format!("{name}\t{hash}\n"));
+            Ok(Done {
+                output: lines.collect(),
+                report,
+            })
+        }
+        Command::Check { search, paths } => {
+            let report = search.config().check(&paths)?;
+            let output = format!("no errors, interfaces: {}\n", report.interfaces());
+            Ok(Done { report, output })
+        }
+    }
+}
+
+/// What starts like a version requirement is one; everything else must be a folder.
+fn runtime_source(text: &str) -> Result<RuntimeSource, String> {
+    if text.starts_with(|first: char| first.is_ascii_digit() || "^~=<>*".contains(first)) {
+        return Ok(RuntimeSource::Version(text.to_owned()));
+    }
+    let path = Path::new(text);
+    if !path.join("Cargo.toml").is_file() {
+        return Err("neither a version nor a folder with a Cargo.toml".to_owned());
+    }
+    // The generated package lies elsewhere.
+    let path = path.canonicalize().map_err(|error| error.to_string())?;
+    Ok(RuntimeSource::Path(path))
+}

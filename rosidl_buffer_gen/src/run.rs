@@ -1,7 +1,11 @@
 //! The steps of a run: load → resolve → describe → emit → write. Behind each step that reads input
 //! the run ends if there were errors, so that nothing is written then.
 
-use std::{collections::BTreeMap, env, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
 
 use rosidl_type_description::TypeHash;
 
@@ -12,8 +16,10 @@ use crate::{
     emit::emit,
     load::{Loaded, load},
     model::Interfaces,
+    name::InterfaceName,
     output::write,
-    resolve::resolve,
+    package::Root,
+    resolve::{resolve, unknown},
 };
 
 impl Config {
@@ -36,7 +42,9 @@ impl Config {
         if self.cargo_metadata {
             println!("cargo::rerun-if-env-changed=AMENT_PREFIX_PATH");
         }
-        let (loaded, interfaces, warnings) = self.resolved()?;
+        let mut diagnostics = Diagnostics::default();
+        let (loaded, interfaces) = self.resolved(&mut diagnostics);
+        let warnings = diagnostics.finish().map_err(Error::new)?;
         if self.cargo_metadata {
             for path in &interfaces.inputs {
                 println!("cargo::rerun-if-changed={}", path.display());
@@ -57,24 +65,126 @@ impl Config {
         Ok(report)
     }
 
-    /// The type hashes of all interfaces of the packages named, or of those found if none is named,
-    /// by full type name.
+    /// The hashes of the types named, or of all in the packages that the settings name or find, by
+    /// full type name.
     ///
     /// # Errors
-    /// Whatever is wrong with the settings and the interface files, all of it.
-    pub fn type_hashes(&self) -> Result<BTreeMap<String, TypeHash>, Error> {
-        let (_, interfaces, _) = self.resolved()?;
+    /// Whatever is wrong with the settings and the interface files, all of it; a type that is not
+    /// found.
+    pub fn type_hashes(
+        &self,
+        types: &[impl AsRef<str>],
+    ) -> Result<(BTreeMap<String, TypeHash>, Report), Error> {
+        let mut config = self.clone();
+        let mut diagnostics = Diagnostics::default();
+        let mut wanted = Vec::new();
+        for text in types.iter().map(AsRef::as_ref) {
+            if let Some(name) = InterfaceName::parse(text) {
+                config = config.package(name.package().as_str());
+                wanted.push(name);
+            } else {
+                let message = format!("`{text}` is not the name of a type");
+                let diagnostic = Diagnostic::new(Code::BadName, message);
+                diagnostics.push(diagnostic.help("a full name is like `std_msgs/msg/Header`"));
+            }
+        }
+        let (loaded, interfaces) = config.resolved(&mut diagnostics);
+        for name in &wanted {
+            // A package that is missing was told already.
+            if loaded.packages.contains_key(name.package()) && !loaded.messages.contains_key(name) {
+                diagnostics.push(unknown(&loaded, None, name));
+            }
+        }
+        let warnings = diagnostics.finish().map_err(Error::new)?;
         let hashes = type_hashes(&interfaces).into_iter();
-        Ok(hashes
+        let hashes = hashes.filter(|(name, _)| wanted.is_empty() || wanted.contains(name));
+        let hashes = hashes
             .map(|(name, hash)| (name.to_string(), hash))
-            .collect())
+            .collect();
+        Ok((hashes, Report::new(&loaded, warnings)))
     }
 
-    fn resolved(&self) -> Result<(Loaded, Interfaces, Vec<Diagnostic>), Error> {
-        let mut diagnostics = Diagnostics::default();
-        let loaded = load(self, &mut diagnostics);
-        let interfaces = resolve(&loaded, self, &mut diagnostics);
-        let warnings = diagnostics.finish().map_err(Error::new)?;
-        Ok((loaded, interfaces, warnings))
+    /// Checks interface files, packages or folders of packages, and writes nothing. Packages that
+    /// lie beside the given ones are found as well.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the interface files at these paths, all of it.
+    pub fn check(&self, paths: &[PathBuf]) -> Result<Report, Error> {
+        let mut errors = Diagnostics::default();
+        let mut all = Report::default();
+        for path in paths {
+            let mut config = self.clone();
+            config.packages.clear();
+            config.search_paths = vec![path.clone()];
+            config.search_paths.extend_from_slice(&self.search_paths);
+            if let Some(beside) = path.canonicalize().ok().and_then(|path| beside(&path)) {
+                config.search_paths.push(beside);
+            }
+            if let Ok(root) = Root::open(path) {
+                config.packages = root
+                    .packages()
+                    .iter()
+                    .map(|package| package.name.to_string())
+                    .collect();
+            }
+            if config.packages.is_empty() {
+                config.search_paths.truncate(1);
+            }
+            let mut diagnostics = Diagnostics::default();
+            let (loaded, _) = config.resolved(&mut diagnostics);
+            all.interfaces += count_at(&loaded, path);
+            let found = diagnostics.finish().unwrap_or_else(|errors| errors);
+            for diagnostic in found {
+                // Elsewhere is not asked for; what has no place is about the run.
+                if diagnostic.file().is_none_or(|file| is_at(file, path)) {
+                    errors.push(diagnostic);
+                }
+            }
+        }
+        all.warnings = errors.finish().map_err(Error::new)?;
+        Ok(all)
+    }
+
+    fn resolved(&self, diagnostics: &mut Diagnostics) -> (Loaded, Interfaces) {
+        if let Some(package) = &self.crate_package {
+            check_crate_name(&package.name, diagnostics);
+        }
+        let loaded = load(self, diagnostics);
+        let interfaces = resolve(&loaded, self, diagnostics);
+        (loaded, interfaces)
+    }
+}
+
+/// The folder in which a package lies, seen from the package or from one of its files.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let folder = if path.is_file() {
+        path.parent()?.parent()?
+    } else {
+        path
+    };
+    folder.parent().map(Path::to_owned)
+}
+
+fn is_at(file: &str, path: &Path) -> bool {
+    let canonical = |path: &Path| path.canonicalize().ok();
+    canonical(Path::new(file))
+        .zip(canonical(path))
+        .is_some_and(|(file, path)| file.starts_with(path))
+}
+
+fn count_at(loaded: &Loaded, path: &Path) -> usize {
+    let sources = loaded.messages.values();
+    sources
+        .filter(|message| is_at(message.source.name(), path))
+        .count()
+}
+
+/// What Cargo takes for the name of a package.
+fn check_crate_name(name: &str, diagnostics: &mut Diagnostics) {
+    let legal = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || !name.chars().all(legal) {
+        let message = format!("`{name}` is not a name for a Cargo package");
+        let diagnostic = Diagnostic::new(Code::BadConfig, message);
+        diagnostics.push(diagnostic.help("letters, digits, `-` and `_`, starting with a letter"));
     }
 }

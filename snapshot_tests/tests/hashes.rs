@@ -26,12 +26,12 @@ fn golden() -> BTreeMap<String, String> {
 
 #[test]
 fn hashes_are_those_of_ros2() {
-    let no_prefixes: [&str; 0] = [];
-    let hashes = Config::new()
-        .ament_prefixes(no_prefixes)
+    let none: [&str; 0] = [];
+    let (hashes, _) = Config::new()
+        .ament_prefixes(none)
         .search_path(here("../msg"))
         .search_path(here("interfaces"))
-        .type_hashes()
+        .type_hashes(&none)
         .unwrap();
     let ours: BTreeMap<_, _> = hashes
         .into_iter()
@@ -61,11 +61,11 @@ fn hashes_of(package: &str, messages: &[(&str, &str)]) -> BTreeMap<String, Strin
     for (name, text) in messages {
         fs::write(msg.join(format!("{name}.msg")), text).unwrap();
     }
-    let no_prefixes: [&str; 0] = [];
-    let hashes = Config::new()
-        .ament_prefixes(no_prefixes)
+    let none: [&str; 0] = [];
+    let (hashes, _) = Config::new()
+        .ament_prefixes(none)
         .search_path(folder.path())
-        .type_hashes()
+        .type_hashes(&none)
         .unwrap();
     let of_package = hashes
         .into_iter()

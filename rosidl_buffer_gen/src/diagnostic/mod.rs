@@ -1,7 +1,7 @@
 //! What is wrong with the input: collected during a run, told together at its end.
 //!
 //! Every stage pushes into one [`Diagnostics`] and goes on with what it can still use. Between the
-//! stages the caller asks whether there were errors. How a diagnostic looks is decided in `render`.
+//! stages nothing stops; at the end of those that read input the caller asks for the outcome. How a diagnostic looks is decided in `render`.
 
 mod excerpt;
 mod render;
@@ -148,6 +148,7 @@ impl Diagnostics {
         self.errors.push(diagnostic);
     }
 
+    #[cfg(test)]
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }

@@ -29,6 +29,8 @@ impl Root {
         };
         let packages = if path.is_file() && is_interface(path) {
             file_package(path).into_iter().collect()
+        } else if let Some(file) = only_interfaces(path) {
+            file_package(&file).into_iter().collect()
         } else if is_package(path) {
             package(path).into_iter().collect()
         } else {
@@ -93,6 +95,19 @@ fn is_package(folder: &Path) -> bool {
             || INTERFACE_FOLDERS
                 .iter()
                 .any(|name| folder.join(name).is_dir()))
+}
+
+/// A file of the folder, if the folder is the `msg` of a package.
+fn only_interfaces(folder: &Path) -> Option<PathBuf> {
+    let absolute = fs::canonicalize(folder).ok()?;
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| absolute.ends_with(kind.as_str()))?;
+    let mut files = entries(folder).ok()?.into_iter();
+    files.find(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == kind.as_str())
+    })
 }
 
 /// The package that a file belongs to: the one whose folder it is in, else one of its own.
@@ -172,6 +187,19 @@ mod tests {
         file(prefix.path(), "share/c_msgs/msg/A.msg", "");
         file(prefix.path(), "lib/d_msgs/msg/A.msg", "");
         assert_eq!(names(&Root::open(prefix.path()).unwrap()), ["c_msgs"]);
+        for path in ["b_msgs/msg", "b_msgs/msg/A.msg", "b_msgs/srv/../msg"] {
+            fs::create_dir_all(at.join("b_msgs/srv")).unwrap();
+            assert_eq!(
+                names(&Root::open(&at.join(path)).unwrap()),
+                ["b_msgs"],
+                "{path}"
+            );
+        }
+        file(at, "alone/B.msg", "");
+        assert_eq!(
+            names(&Root::open(&at.join("alone/B.msg")).unwrap()),
+            ["alone"]
+        );
         assert!(Root::open(&at.join("missing")).is_err());
         assert!(Root::open(&at.join("README.md")).is_err());
     }

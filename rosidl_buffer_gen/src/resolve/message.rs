@@ -131,7 +131,7 @@ impl Resolver<'_> {
                 if self.loaded.messages.contains_key(&target) {
                     return Some(ValueType::Namespaced(target));
                 }
-                let diagnostic = suggest::unknown(self.loaded, self.name, &target);
+                let diagnostic = suggest::unknown(self.loaded, Some(self.name), &target);
                 self.diagnostics
                     .push(diagnostic.at(self.source, written.span.clone(), ""));
                 None

@@ -10,6 +10,8 @@ mod storage;
 mod suggest;
 mod value;
 
+pub(crate) use suggest::unknown;
+
 use std::collections::BTreeMap;
 
 use crate::{config::Config, diagnostic::Diagnostics, load::Loaded, model::Interfaces};

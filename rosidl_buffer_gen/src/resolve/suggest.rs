@@ -7,8 +7,12 @@ use crate::{
     package::Root,
 };
 
-/// A message that `user` refers to and that is not there.
-pub(super) fn unknown(loaded: &Loaded, user: &InterfaceName, target: &InterfaceName) -> Diagnostic {
+/// A message that is not there, and that `user` or the user refers to.
+pub(crate) fn unknown(
+    loaded: &Loaded,
+    user: Option<&InterfaceName>,
+    target: &InterfaceName,
+) -> Diagnostic {
     let package = target.package();
     if !loaded.packages.contains_key(package) {
         let known = loaded.packages.keys().map(PackageName::as_str);
@@ -29,7 +33,7 @@ pub(super) fn unknown(loaded: &Loaded, user: &InterfaceName, target: &InterfaceN
         .keys()
         .filter(|name| name.package() == package);
     let suggestion = match closest(target.name(), in_package.map(InterfaceName::name)) {
-        Some(close) if package == user.package() => Some(close.to_owned()),
+        Some(close) if user.is_some_and(|user| user.package() == package) => Some(close.to_owned()),
         Some(close) => Some(format!("{package}/{close}")),
         None => elsewhere(loaded, target),
     };
