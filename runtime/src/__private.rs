@@ -175,10 +175,11 @@ impl Layout {
     /// The next field, at `offset` in the struct.
     #[must_use]
     pub const fn field<F: Field>(self, offset: usize) -> Self {
-        let start = align_up(self.end, F::FIRST_ALIGN);
-        // A field whose first number is less aligned than another inside it may start where the other would be padded.
         let align = F::PLAIN.max_align();
-        let plain = self.plain && F::PLAIN.get() && start.is_multiple_of(align) && start == offset;
+        // No padding before the field, neither in CDR nor in memory, wherever the struct starts: the end of what came
+        // before is a multiple of the largest alignment in the field.
+        let plain =
+            self.plain && F::PLAIN.get() && self.end.is_multiple_of(align) && self.end == offset;
         let max_align = if align > self.max_align {
             align
         } else {
@@ -186,7 +187,7 @@ impl Layout {
         };
         Self {
             plain,
-            end: start + size_of::<F>(),
+            end: self.end + size_of::<F>(),
             max_align,
         }
     }

@@ -264,6 +264,30 @@ fn plain_structs_are_placed_as_their_fields_would_be() {
     assert_eq!(cdr::decode::<Shifted>(&bytes).unwrap(), message);
 }
 
+/// `sensor_msgs/msg/NavSatStatus`: one byte of padding, which must neither be copied nor left unwritten.
+#[derive(Debug, Clone, Copy, PartialEq, BufferMessage)]
+#[ros2(package = "vec_pkg")]
+#[repr(C)]
+struct Padded {
+    status: i8,
+    service: u16,
+}
+
+#[test]
+fn padding_inside_a_struct_is_zero_on_the_wire() {
+    for _ in 0..100 {
+        let dirty = std::hint::black_box([0xAAu8; 64]);
+        let padded = std::hint::black_box(Padded {
+            status: -1,
+            service: 2,
+        });
+        assert_eq!(cdr::encode(&padded).unwrap(), [0, 1, 0, 0, 0xFF, 0, 2, 0]);
+        std::hint::black_box(dirty);
+    }
+    use rosidl_buffer_runtime::__private::Field;
+    const { assert!(!<Padded as Field>::PLAIN.get() && <Mixed as Field>::PLAIN.get()) };
+}
+
 #[test]
 fn big_endian_is_read() {
     let bytes = [
