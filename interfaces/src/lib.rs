@@ -1,1 +1,17 @@
-//! Under construction.
+//! ROS 2's interface packages (Lyrical) as Rust types: one compiled crate, so that two crates of one program share
+//! one `sensor_msgs::msg::Image`.
+//!
+//! Each package is a feature of the same name and brings the packages that it refers to; `all` is all of them. With
+//! the feature `serde` every message has serde's traits. The code is made by `rosidl_buffer_gen` from the definitions
+//! that it carries; in another crate, `Config::extern_bundled()` refers to these types instead of generating them again.
+//!
+//! ```
+//! # #[cfg(feature = "sensor_msgs")] {
+//! use rosidl_buffer_interfaces::sensor_msgs::msg::Image;
+//!
+//! let image = Image { encoding: "mono8".to_owned(), data: vec![0; 4].into(), ..Image::default() };
+//! assert_eq!(image.data.backend_type(), "cpu");
+//! # }
+//! ```
+
+include!(concat!(env!("OUT_DIR"), "/interfaces.rs"));

@@ -1,2 +1,124 @@
-//! Under construction.
-fn main() {}
+//! Camera frames from one process to another, over Zenoh, as ROS 2 nodes would send them.
+//!
+//! Without a role the program starts itself twice, as a publisher and as a subscriber, and waits for both. The
+//! subscriber draws every frame anew and compares, so that a wrong pixel is seen.
+
+mod picture;
+mod publish;
+mod report;
+mod subscribe;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, ValueEnum};
+
+/// The generated interfaces.
+#[allow(missing_docs)]
+mod ros {
+    include!(concat!(env!("OUT_DIR"), "/interfaces.rs"));
+}
+
+/// Sends camera frames from one process to another and checks every pixel.
+#[derive(Parser, Debug, Clone)]
+#[command(version)]
+struct Options {
+    /// Only this half of the pair; the other one runs elsewhere, with the same options
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// Number of frames
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    frames: u32,
+    /// Width in pixels
+    #[arg(long, default_value_t = 1280, value_parser = clap::value_parser!(u32).range(1..=16384))]
+    width: u32,
+    /// Height in pixels
+    #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u32).range(1..=16384))]
+    height: u32,
+    /// Frames a second; 0 sends as fast as it can
+    #[arg(long, default_value_t = 30.0, value_parser = parse_rate)]
+    rate: f64,
+    /// A PNG to send, moving, in place of the drawn pattern; gives the size too
+    #[arg(long, conflicts_with_all = ["width", "height"])]
+    input: Option<PathBuf>,
+    /// Where the last frame received goes, as a PNG
+    #[arg(long, default_value = "camera_last_frame.png")]
+    output: PathBuf,
+    /// Topic name
+    #[arg(long, default_value = "/camera/image")]
+    topic: String,
+    /// Memory that the pixels travel in
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    backend: Backend,
+    /// Tells this pair from others on the topic; chosen by the program when it starts both halves
+    #[arg(long, default_value = "0")]
+    run: String,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Publisher,
+    Subscriber,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    Cpu,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && (0.0..=10_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a number of frames a second from 0 to 10000 is expected".to_owned()),
+    }
+}
+
+impl Options {
+    /// The frame id that both halves of this run use.
+    fn frame_id(&self) -> String {
+        format!("camera_{}", self.run)
+    }
+}
+
+/// The other half, as a process of its own with the same options.
+fn spawn(role: &str, run: &str) -> Result<std::process::Child, Box<dyn Error>> {
+    let program = std::env::current_exe()?;
+    let child = Command::new(&program)
+        .args(std::env::args_os().skip(1))
+        .args(["--run", run, "--role", role])
+        .spawn()
+        .map_err(|error| format!("cannot start {} as {role}: {error}", program.display()))?;
+    Ok(child)
+}
+
+fn run_both(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    if let Some(path) = &options.input {
+        picture::Source::open(path)?; // a bad picture is one error here, not two in the processes
+    }
+    let run = std::process::id().to_string();
+    let mut subscriber = spawn("subscriber", &run)?;
+    let publisher = spawn("publisher", &run).and_then(|mut child| Ok(child.wait()?));
+    if !matches!(&publisher, Ok(status) if status.success()) {
+        subscriber.kill()?;
+        subscriber.wait()?;
+        return Err(format!("the publisher failed: {}", publisher.map_or_else(|error| error.to_string(), |status| status.to_string())).into());
+    }
+    Ok(if subscriber.wait()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,zenoh=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let options = Options::parse();
+    let result = match options.role {
+        None => run_both(&options),
+        Some(Role::Publisher) => publish::run(&options),
+        Some(Role::Subscriber) => subscribe::run(&options),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("camera: {error}");
+        ExitCode::FAILURE
+    })
+}

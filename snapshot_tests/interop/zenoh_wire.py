@@ -1,0 +1,176 @@
+"""The camera example's two halves against Zenoh's Python package, which plays an `rmw_zenoh_cpp` node.
+
+usage: zenoh_wire.py PATH_TO_camera
+
+The other side is written from how rmw_zenoh speaks, with nothing of this project's code: key expression, liveliness
+token, attachment, and the pixels of the pattern.
+"""
+
+import os
+import queue
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import zenoh
+
+from ros_types import load
+
+DOMAIN = 77
+TYPE = "sensor_msgs::msg::dds_::Image_"
+HASH = "RIHS01_d31d41a9a4c4bc8eae9be757b0beed306564f7526c88ea6a4588fb9582527d47"
+KEY = f"{DOMAIN}/camera/image/{TYPE}/{HASH}"
+FRAMES, WIDTH, HEIGHT, RUN = 10, 320, 200, "py"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def open_session(port):
+    """A peer that knows one address, as an rmw_zenoh node knows its router's."""
+    config = zenoh.Config()
+    config.insert_json5("mode", '"peer"')
+    config.insert_json5("scouting/multicast/enabled", "false")
+    config.insert_json5("listen/endpoints", f'["tcp/127.0.0.1:{port}"]')
+    config.insert_json5("connect/endpoints", "[]")
+    return zenoh.open(config)
+
+
+def start_camera(program, role, port, output):
+    """One half of the camera, told where we listen; nothing else differs from what a user starts."""
+    env = dict(os.environ, ROS_DOMAIN_ID=str(DOMAIN), ZENOH_CONFIG_OVERRIDE=f'connect/endpoints=["tcp/127.0.0.1:{port}"]')
+    args = ["--role", role, "--run", RUN, "--frames", str(FRAMES), "--width", str(WIDTH), "--height", str(HEIGHT)]
+    return subprocess.Popen([program, *args, "--output", output], env=env, stdout=subprocess.PIPE, text=True)
+
+
+def token(session, kind):
+    """The liveliness token of an endpoint with default QoS, and that of its node."""
+    base = f"@ros2_lv/{DOMAIN}/{session.info.zid()}/0"
+    node = f"{base}/0/NN/%/%/python_peer"
+    endpoint = f"{base}/10/{kind}/%/%/python_peer/%camera%image/{TYPE}/{HASH}/::,:,:,:,,"
+    return [session.liveliness().declare_token(text) for text in (node, endpoint)]
+
+
+def pattern():
+    """The first frame, computed here: gradients, a grid every 64 pixels, rings."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.int64)
+    ring = ((x - WIDTH // 2) ** 2 + (y - HEIGHT // 2) ** 2) // 4096 % 2 == 0
+    red, green = x * 255 // WIDTH, y * 255 // HEIGHT
+    frame = np.where(
+        ring[..., None],
+        np.stack([red, green, np.full_like(red, 160)], axis=-1),
+        np.stack([red // 2, green // 2, np.full_like(red, 60)], axis=-1),
+    )
+    frame[(x % 64 == 0) | (y % 64 == 0)] = 255
+    return frame.astype(np.uint8)
+
+
+def frame(number):
+    return np.roll(pattern(), -4 * number, axis=1)
+
+
+def image(store, number):
+    now = time.time_ns()
+    types = store.types
+    stamp = types["builtin_interfaces/msg/Time"](sec=now // 10**9, nanosec=now % 10**9)
+    header = types["std_msgs/msg/Header"](stamp=stamp, frame_id=f"camera_{RUN}")
+    return types["sensor_msgs/msg/Image"](
+        header=header, height=HEIGHT, width=WIDTH, encoding="rgb8", is_bigendian=0, step=3 * WIDTH,
+        data=frame(number).reshape(-1),
+    )
+
+
+def receive_from_rust(program, store, output):
+    port = free_port()
+    with open_session(port) as session:
+        samples, tokens = queue.Queue(), queue.Queue()
+        subscriber = session.declare_subscriber(KEY, samples.put)
+        watcher = session.liveliness().declare_subscriber(f"@ros2_lv/{DOMAIN}/**", tokens.put, history=True)
+        own = token(session, "MS")
+        camera = start_camera(program, "publisher", port, output)
+        gids, timestamps = set(), []
+        for number in range(FRAMES):
+            sample = samples.get(timeout=30)
+            attachment = sample.attachment.to_bytes()
+            assert len(attachment) == 33, attachment
+            sequence, stamp, length = struct.unpack_from("<qqB", attachment)
+            assert (sequence, length) == (number + 1, 16), attachment
+            gids.add(attachment[17:])
+            timestamps.append(stamp)
+            message = store.deserialize_cdr(sample.payload.to_bytes(), "sensor_msgs/msg/Image")
+            assert (message.width, message.height, message.step, message.encoding) == (WIDTH, HEIGHT, 3 * WIDTH, "rgb8")
+            assert np.array_equal(message.data.reshape(HEIGHT, WIDTH, 3), frame(number)), f"frame {number} differs"
+        assert camera.wait(timeout=30) == 0
+        assert len(gids) == 1 and timestamps == sorted(timestamps)
+        assert abs(timestamps[-1] - time.time_ns()) < 60e9
+        seen = []
+        while not tokens.empty():
+            seen.append(str(tokens.get().key_expr))
+        # Entity 0 and up; default QoS but for the depth, since 42 is rmw_zenoh's default and ours asks for 10.
+        publisher = [text for text in seen if "/MP/%/%/camera_publisher/%camera%image/" in text]
+        assert publisher and publisher[0].split("/")[11] == TYPE and publisher[0].split("/")[12] == HASH, seen
+        assert publisher[0].split("/")[13] == "::,10:,:,:,,", publisher
+        assert any("/NN/%/%/camera_publisher" in text for text in seen), seen
+        assert xxh3_gid(publisher[0]) in (None, gids.pop())
+        for declared in [subscriber, watcher, *own]:
+            declared.undeclare()
+    print(f"zenoh: python received {FRAMES} frames from Rust, tokens and attachments as rmw_zenoh's")
+
+
+def xxh3_gid(text):
+    """The GID of a token: XXH3-128, low half first; None where the package is not there."""
+    try:
+        import xxhash
+    except ImportError:
+        return None
+    digest = xxhash.xxh3_128(text.encode()).intdigest()
+    return digest.to_bytes(16, "little")
+
+
+def send_to_rust(program, store, output):
+    port = free_port()
+    with open_session(port) as session:
+        tokens = queue.Queue()
+        watcher = session.liveliness().declare_subscriber(f"@ros2_lv/{DOMAIN}/**", tokens.put, history=True)
+        own = token(session, "MP")
+        publisher = session.declare_publisher(KEY)
+        camera = start_camera(program, "subscriber", port, output)
+        while "/MS/%/%/camera_subscriber/%camera%image/" not in str(tokens.get(timeout=30).key_expr):
+            pass
+        deadline = time.monotonic() + 10
+        while not publisher.matching_status.matching:
+            assert time.monotonic() < deadline, "no subscriber matched"
+            time.sleep(0.01)
+        for number in range(FRAMES):
+            attachment = struct.pack("<qqB16s", number + 1, time.time_ns(), 16, bytes(range(16)))
+            payload = bytes(store.serialize_cdr(image(store, number), "sensor_msgs/msg/Image"))
+            if number == 1:
+                payload += b"\xab" * 88  # Fast CDR leaves such a tail
+            publisher.put(payload, attachment=attachment)
+            time.sleep(0.01)
+        line = camera.communicate(timeout=60)[0].strip()
+        assert camera.returncode == 0, line
+        assert line.startswith(f"camera: frames={FRAMES} lost=0 corrupt=0 backend=cpu "), line
+        for declared in [watcher, publisher, *own]:
+            declared.undeclare()
+    print(f"zenoh: Rust received {FRAMES} frames from python, every pixel right")
+
+
+def main():
+    store, _ = load()
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "last.png")
+        receive_from_rust(sys.argv[1], store, output)
+        send_to_rust(sys.argv[1], store, output)
+        assert os.path.getsize(output) > 0
+
+
+if __name__ == "__main__":
+    main()
