@@ -21,7 +21,6 @@ pub mod serde {
     pub use crate::serde_impl::*;
 }
 
-use crate::cdr::align_up;
 use crate::field::attribute;
 
 #[inline]
