@@ -44,6 +44,10 @@ def random_base(rng, name, bound):
     return int(rng.integers(info.min, info.max, endpoint=True, dtype=dtype))
 
 
+# What ROS gives a message without fields; ours has no such field and writes zero.
+PLACEHOLDER = "structure_needs_at_least_one_member"
+
+
 def random_value(rng, store, node):
     """A value for a field, as rosbags wants it."""
     kind, detail = node
@@ -62,7 +66,8 @@ def random_value(rng, store, node):
 
 def random_message(rng, store, name):
     _, fields = store.fielddefs[name]
-    return store.types[name](**{field: random_value(rng, store, node) for field, node in fields})
+    values = {field: 0 if field == PLACEHOLDER else random_value(rng, store, node) for field, node in fields}
+    return store.types[name](**values)
 
 
 def to_json(store, node, value):
@@ -78,5 +83,4 @@ def to_json(store, node, value):
 def message_to_json(store, name, message):
     _, fields = store.fielddefs[name]
     pairs = [(field, to_json(store, node, getattr(message, field))) for field, node in fields]
-    # rosbags shows the member that ROS gives an empty message; ours has no field.
-    return {field: value for field, value in pairs if field != "structure_needs_at_least_one_member"}
+    return {field: value for field, value in pairs if field != PLACEHOLDER}
