@@ -6,7 +6,6 @@
     dead_code,
     missing_docs,
     non_camel_case_types,
-    text_direction_codepoint_in_comment,
     unreachable_pub,
     unused_imports,
     unused_qualifications,

@@ -15,6 +15,7 @@ use crate::{
     model::Placement,
     name::{InterfaceName, PackageName},
     package::{InterfaceFile, Package, Root, installed},
+    resolve::unknown_package,
     source::{MAX_BYTES, ReadError, Source},
     syntax::{
         ast::{Base, Message},
@@ -32,6 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) messages: BTreeMap<InterfaceName, LoadedMessage>,
     /// What Cargo must watch.
     pub(crate) inputs: Vec<PathBuf>,
+    /// The names of packages that are there, read or not.
+    pub(crate) available: BTreeSet<PackageName>,
     /// Where packages were looked for, in words.
     pub(crate) searched: Vec<String>,
 }
@@ -86,6 +89,8 @@ impl<'a> Loader<'a> {
             }
         }
         let bundled = Root::bundled();
+        let packages = roots.iter().chain([&bundled]).flat_map(Root::packages);
+        loaded.available = packages.map(|package| package.name.clone()).collect();
         let prefixes = config.ament_prefixes.iter();
         loaded.searched = roots.iter().map(|root| root.name().to_owned()).collect();
         loaded
@@ -218,12 +223,7 @@ impl<'a> Loader<'a> {
         let Some(package) = self.find(name) else {
             // A package that is only referred to is missed where that is done.
             if self.requested.contains(name) {
-                let help = format!("looked in {}", self.loaded.searched.join(", "));
-                self.error(
-                    Code::UnknownPackage,
-                    format!("there is no package `{name}`"),
-                    help,
-                );
+                self.diagnostics.push(unknown_package(&self.loaded, name));
             }
             return;
         };

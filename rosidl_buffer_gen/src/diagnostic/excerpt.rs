@@ -48,6 +48,10 @@ impl Excerpt {
         text.extend(before[cut..].chars().map(shown));
         let marked_start = text.len();
         push_window(&mut text, &source.text()[start..end]);
+        if text.len() == marked_start {
+            // Something is missing here; a place without width would not be marked.
+            text.push(' ');
+        }
         let marked = marked_start..text.len();
         push_window(&mut text, &source.text()[end..line_end]);
         Self {
@@ -69,6 +73,11 @@ impl Excerpt {
         format!("{}:{}:{}", self.name, self.line + 1, self.column + 1)
     }
 
+    /// Sorts by file, then by place.
+    pub(super) fn order(&self) -> (&str, usize, usize) {
+        (&self.name, self.line, self.column)
+    }
+
     pub(super) fn label(&self) -> Option<String> {
         (!self.label.is_empty()).then(|| self.label.clone())
     }
@@ -86,19 +95,19 @@ fn push_window(text: &mut String, part: &str) {
     }
 }
 
-fn shown(character: char) -> char {
+pub(super) fn shown(character: char) -> char {
     if character == '\t' {
         ' '
-    } else if character.is_control() || is_direction_control(character) {
+    } else if character.is_control() || is_invisible(character) {
         char::REPLACEMENT_CHARACTER
     } else {
         character
     }
 }
 
-/// Whether the character changes the direction of what is shown after it.
-fn is_direction_control(character: char) -> bool {
-    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether the character is a byte order mark or changes the direction of what is shown after it.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl SourceCode for Excerpt {
@@ -146,7 +155,10 @@ mod tests {
         assert_eq!(&found.text[found.marked()], "three");
         assert_eq!(found.place(), "A.msg:2:5");
         let end = excerpt("one\n", 4..4);
-        assert_eq!((end.text.as_str(), end.place().as_str()), ("", "A.msg:2:1"));
+        assert_eq!(
+            (end.text.as_str(), end.place().as_str()),
+            (" ", "A.msg:2:1")
+        );
         let over = excerpt("one\ntwo", 2..7);
         assert_eq!(&over.text[over.marked()], "e");
     }

@@ -15,6 +15,9 @@ pub(crate) use render::render;
 /// Of one file no more errors than this are kept; the rest are counted.
 const MAX_PER_FILE: usize = 50;
 
+/// Of a message or an advice no more characters than this are kept.
+const MAX_TEXT: usize = 1500;
+
 /// What sort of thing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -90,7 +93,7 @@ impl Diagnostic {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: printable(message.into()),
             excerpt: None,
             help: None,
         }
@@ -104,7 +107,7 @@ impl Diagnostic {
 
     /// Adds what can be done about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable(help.into()));
         self
     }
 
@@ -113,12 +116,25 @@ impl Diagnostic {
         self.excerpt.as_ref().map(Excerpt::name)
     }
 
+    fn order(&self) -> Option<(&str, usize, usize)> {
+        self.excerpt.as_ref().map(Excerpt::order)
+    }
+
     /// File, line, column and message in one line.
     pub(crate) fn one_line(&self) -> String {
         let place = self.excerpt.as_ref().map(Excerpt::place);
         let place = place.map_or_else(String::new, |place| format!("{place}: "));
         format!("{place}{}", self.message)
     }
+}
+
+/// The text without what could command a terminal, and not endless: names in it come from files.
+fn printable(text: String) -> String {
+    let mut short: String = text.chars().take(MAX_TEXT).map(excerpt::shown).collect();
+    if short.len() < text.len() && text.chars().nth(MAX_TEXT).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 /// All that was found so far.
@@ -148,13 +164,24 @@ impl Diagnostics {
         self.errors.push(diagnostic);
     }
 
+    /// Adds an error in a file that is costly to make; of the many in one file only the first are.
+    pub(crate) fn push_with(&mut self, source: &Source, make: impl FnOnce() -> Diagnostic) {
+        match self.per_file.get_mut(source.name()) {
+            Some(seen) if *seen >= MAX_PER_FILE => *seen += 1,
+            _ => self.push(make()),
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }
 
-    /// The warnings, if there were no errors.
-    pub(crate) fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    /// The warnings, if there were no errors; else all, file by file and in the order of each.
+    pub(crate) fn finish(mut self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+        for list in [&mut self.warnings, &mut self.errors] {
+            list.sort_by(|a, b| a.order().cmp(&b.order()));
+        }
         if self.errors.is_empty() {
             return Ok(self.warnings);
         }
@@ -187,9 +214,16 @@ mod tests {
         diagnostics.push(Diagnostic::new(Code::BadLine, "elsewhere"));
         let all = diagnostics.finish().unwrap_err();
         assert_eq!(all.len(), MAX_PER_FILE + 2);
-        assert_eq!(all[0].one_line(), "A.msg:1:1: bad");
-        assert_eq!(all[MAX_PER_FILE].one_line(), "elsewhere");
+        assert_eq!(all[0].one_line(), "elsewhere");
+        assert_eq!(all[1].one_line(), "A.msg:1:1: bad");
         assert_eq!(all[MAX_PER_FILE + 1].one_line(), "A.msg: 7 more errors");
+    }
+
+    #[test]
+    fn names_from_files_are_not_trusted() {
+        let diagnostic = Diagnostic::new(Code::BadName, "\u{1b}[31m".repeat(1_000_000));
+        assert_eq!(diagnostic.message.chars().count(), MAX_TEXT + 1);
+        assert!(!diagnostic.message.contains('\u{1b}'));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{InterfaceFile, Listing, Package, Place};
 use crate::{
-    name::{Kind, PackageName},
+    name::{InterfaceName, Kind, PackageName},
     source::Location,
 };
 
@@ -47,6 +47,17 @@ pub(super) fn list(package: &PackageName) -> Listing {
     }
 }
 
+/// A message of this name. Of several it is the last, which comes from the more general package.
+pub(crate) fn message(name: &str) -> Option<InterfaceName> {
+    let of_file = |file: &str| -> Option<InterfaceName> {
+        let (package, rest) = file.split_once('/')?;
+        let stem = rest.strip_prefix("msg/")?.strip_suffix(".msg")?;
+        let package = (stem == name).then(|| PackageName::new(package))??;
+        InterfaceName::new(package, Kind::Msg, name)
+    };
+    FILES.iter().rev().find_map(|(file, _)| of_file(file))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +84,14 @@ mod tests {
             .map(|file| file.stem.as_str())
             .collect();
         assert_eq!(stems, ["Duration", "Time"]);
+        assert_eq!(
+            message("Header").unwrap().to_string(),
+            "std_msgs/msg/Header"
+        );
+        assert_eq!(
+            message("String").unwrap().to_string(),
+            "std_msgs/msg/String"
+        );
+        assert_eq!(message("SetBool"), None);
     }
 }

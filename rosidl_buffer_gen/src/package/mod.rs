@@ -14,6 +14,7 @@ use crate::{
     name::{Kind, PackageName},
     source::Location,
 };
+pub(crate) use bundled::message as bundled_message;
 pub(crate) use root::{Root, installed};
 
 /// A package and where it is.

@@ -131,9 +131,10 @@ impl Resolver<'_> {
                 if self.loaded.messages.contains_key(&target) {
                     return Some(ValueType::Namespaced(target));
                 }
-                let diagnostic = suggest::unknown(self.loaded, Some(self.name), &target);
-                self.diagnostics
-                    .push(diagnostic.at(self.source, written.span.clone(), ""));
+                self.diagnostics.push_with(self.source, || {
+                    let diagnostic = suggest::unknown(self.loaded, Some(self.name), &target);
+                    diagnostic.at(self.source, written.span.clone(), "")
+                });
                 None
             }
         }

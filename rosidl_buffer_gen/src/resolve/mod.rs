@@ -10,7 +10,7 @@ mod storage;
 mod suggest;
 mod value;
 
-pub(crate) use suggest::unknown;
+pub(crate) use suggest::{unknown, unknown_package};
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use crate::{
     diagnostic::{Code, Diagnostic},
     load::Loaded,
     name::{InterfaceName, PackageName},
-    package::Root,
+    package::bundled_message,
 };
 
 /// A message that is not there, and that `user` or the user refers to.
@@ -15,13 +15,7 @@ pub(crate) fn unknown(
 ) -> Diagnostic {
     let package = target.package();
     if !loaded.packages.contains_key(package) {
-        let known = loaded.packages.keys().map(PackageName::as_str);
-        let help = match closest(package.as_str(), known) {
-            Some(close) => format!("did you mean `{close}`?"),
-            None => format!("looked in {}", loaded.searched.join(", ")),
-        };
-        let message = format!("there is no package `{package}`");
-        return Diagnostic::new(Code::UnknownPackage, message).help(help);
+        return unknown_package(loaded, package);
     }
     let message = format!(
         "there is no message `{}` in the package `{package}`",
@@ -46,20 +40,22 @@ pub(crate) fn unknown(
     }
 }
 
+/// A package that is in none of the places that were searched.
+pub(crate) fn unknown_package(loaded: &Loaded, package: &PackageName) -> Diagnostic {
+    let known = loaded.available.iter().map(PackageName::as_str);
+    let help = match closest(package.as_str(), known) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("looked in {}", loaded.searched.join(", ")),
+    };
+    let message = format!("there is no package `{package}`");
+    Diagnostic::new(Code::UnknownPackage, message).help(help)
+}
+
 /// A message of the same name in another package.
 fn elsewhere(loaded: &Loaded, target: &InterfaceName) -> Option<String> {
     let is_same = |name: &&InterfaceName| name.name() == target.name();
     let found = loaded.messages.keys().find(is_same).cloned();
-    let found = found.or_else(|| {
-        let bundled = Root::bundled();
-        let files = bundled.packages().iter().filter_map(|package| {
-            let files = package.list().ok()?.files;
-            let file = files.into_iter().find(|file| file.stem == target.name())?;
-            InterfaceName::new(package.name.clone(), file.kind, &file.stem)
-        });
-        // Of several, the one that is meant most often: the most general package comes late.
-        files.last()
-    });
+    let found = found.or_else(|| bundled_message(target.name()));
     found.map(|found| format!("{}/{}", found.package(), found.name()))
 }
 

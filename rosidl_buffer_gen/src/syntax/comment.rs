@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn many_brackets_take_linear_time() {
-        assert_eq!(unit(&"[".repeat(1_000_000)), None);
-        assert_eq!(unit(&"[]".repeat(1_000_000)), None);
+        assert_eq!(unit(&"[".repeat(100_000)), None);
+        assert_eq!(unit(&"[]".repeat(100_000)), None);
     }
 }

@@ -374,12 +374,12 @@ mod tests {
 
     #[test]
     fn large_inputs_take_linear_time() {
-        let mega = 1_000_000;
-        assert!(!parse_any(&format!("string x {}", "a".repeat(mega))).1);
-        assert!(!parse_any(&format!("int8[] x [{}1]", "1,".repeat(mega / 2))).1);
-        assert!(parse_any(&format!("string[] x [{}]", "\"".repeat(mega - 1))).1);
-        assert!(parse_any(&format!("int8 {}!=1", "A".repeat(mega))).1);
-        assert!(parse_any(&"\"'[]<=".repeat(mega / 6)).1);
-        assert!(parse_any(&" x\n".repeat(mega / 3)).1);
+        let many = 100_000;
+        assert!(!parse_any(&format!("string x {}", "a".repeat(many))).1);
+        assert!(!parse_any(&format!("int8[] x [{}1]", "1,".repeat(many / 2))).1);
+        assert!(parse_any(&format!("string[] x [{}]", "\"".repeat(many - 1))).1);
+        assert!(parse_any(&format!("int8 {}!=1", "A".repeat(many))).1);
+        assert!(parse_any(&"\"'[]<=".repeat(many / 6)).1);
+        assert!(parse_any(&" x\n".repeat(many / 3)).1);
     }
 }
