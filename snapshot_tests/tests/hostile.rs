@@ -70,7 +70,7 @@ struct Vector {
 #[test]
 fn no_bytes_make_a_decoder_panic_or_allocate_without_measure() {
     let config = Config {
-        cases: 150,
+        cases: 64,
         failure_persistence: None,
         ..Config::default()
     };
@@ -89,7 +89,7 @@ fn no_bytes_make_a_decoder_panic_or_allocate_without_measure() {
         let bytes = from_hex(&vector.cdr).unwrap();
         let damage = (0..bytes.len(), any::<u8>(), 0..=bytes.len());
         let mut runner = TestRunner::new(Config {
-            cases: 40,
+            cases: 16,
             ..config.clone()
         });
         let run = runner.run(&damage, |(index, byte, len)| {

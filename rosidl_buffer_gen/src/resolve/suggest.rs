@@ -65,7 +65,7 @@ fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
     candidates
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= allowed)
         .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter(|(distance, _)| *distance <= allowed && *distance * 2 <= name.len())
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -98,6 +98,11 @@ mod tests {
         assert_eq!(close("IMU"), Some("Imu"));
         assert_eq!(close("PointCluod2"), Some("PointCloud2"));
         assert_eq!(close("Header"), None);
+        assert_eq!(
+            closest("d", ["c"].into_iter()),
+            None,
+            "nothing of it is the same"
+        );
         assert_eq!(close(&"I".repeat(100_000)), None);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
