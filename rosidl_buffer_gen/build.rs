@@ -15,7 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                     list,
                     "    ({:?}, include_str!({:?})),",
                     format!("{package}/{kind}/{file}"),
-                    folder.join(&file)
+                    folder
+                        .join(&file)
+                        .to_str()
+                        .ok_or("the path of the package is not Unicode")?
                 )?;
             }
         }

@@ -15,6 +15,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     rosidl_buffer_gen::Config::new()
         .search_path(format!("{here}/../msg"))
         .search_path(format!("{here}/interfaces"))
+        .buffer_fields("feature_msgs/msg/Everything.*samples")
+        .buffer_fields("feature_msgs/msg/Everything.some_data")
+        .buffer_fields("feature_msgs/msg/Everything.some_octets")
         .generate()?;
 
     let table = format!("{here}/data/rihs01.tsv");

@@ -6,6 +6,8 @@
 
 pub mod big_endian;
 
+use std::fmt::Write as _;
+
 use rosidl_buffer_runtime::{GeneratedMessage, Message, TypeDescription, cdr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -87,23 +89,22 @@ pub fn find(name: &str) -> Option<&'static Codec> {
 /// # Errors
 /// When the text is something else.
 pub fn from_hex(text: &str) -> Result<Vec<u8>> {
-    let digit = |b: u8| {
-        (b as char)
-            .to_digit(16)
-            .ok_or_else(|| format!("`{}` is no hexadecimal digit", b as char))
-    };
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Ok((digit(*high)? << 4 | digit(*low)?) as u8),
-            _ => Err("odd number of digits".to_owned()),
+    (0..text.len())
+        .step_by(2)
+        .map(|at| {
+            let pair = text.get(at..at + 2).ok_or("odd number of digits")?;
+            u8::from_str_radix(pair, 16).map_err(|error| format!("`{pair}`: {error}"))
         })
         .collect()
 }
 
 /// Hexadecimal digits of bytes.
 pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The README's code, compiled and run as documentation tests.

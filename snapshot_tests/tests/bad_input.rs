@@ -1,4 +1,5 @@
 //! What is wrong with the input is told: all of it, where it is, and what to do; nothing is written.
+#![allow(clippy::unwrap_used, clippy::format_collect)]
 
 use std::{fs, path::Path, time::Instant};
 

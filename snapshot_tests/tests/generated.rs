@@ -1,91 +1,16 @@
 //! What the generated code looks like.
+#![allow(clippy::unwrap_used, clippy::format_collect)]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rosidl_buffer_gen::{Config, RuntimeSource};
 
-const EVERYTHING: &str = r#"# Everything that a message can have.
-#
-# A second paragraph, [m/s].
-
-# The answer
-int32 ANSWER=42
-uint8 HEX=0xff # comment behind
-int64 LEAST=-9223372036854775808
-float32 HUGE=1e39
-float64 TINY=-1e-9
-bool YES=TRUE
-char LETTER=65
-byte OCTET=7
-string NAME="a \"name\"\twith # no comment"
-wstring WIDE='日本'
-
-bool flag true
-byte octet 5
-char letter 65
-int8 i8 -8
-uint8 u8 8
-int16 i16 -0x10
-uint16 u16 16
-int32 i32 -32
-uint32 u32 32
-int64 i64 -9223372036854775808
-uint64 u64 18446744073709551615
-float32 f32 1.5       # a speed [m/s]
-                      # over two lines
-float64 f64 nan
-string text "it's"
-wstring wide_text "äöü"
-string<=5 short_text abc
-wstring<=5 short_wide_text
-
-# arrays
-bool[2] flags [true, false]
-float64[36] matrix
-uint8[65537] large
-string[2] names ["a", 'b,c']
-byte[<=4] some_octets [1, 2]
-char[] letters
-uint8[] data [1, 2, 3]
-uint8[<=16] some_data
-float32[] samples
-int16[<=3] some_samples
-string<=3[<=2] codes
-string[] more_names
-
-# messages
-Part part
-Part[3] parts
-std_msgs/Header header
-std_msgs/Header[] headers
-builtin_interfaces/Time[<=2] times
-
-# words of Rust
-int32 type
-int32 self
-Self own
-
-# code in comments:
-#     let x = 1;
-# ```
-# and after
-int32 last
-"#;
-
-/// A folder with a package `feature_msgs`.
-fn feature_msgs() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let msg = folder.path().join("feature_msgs/msg");
-    fs::create_dir_all(&msg).unwrap();
-    for (name, text) in [
-        ("Everything", EVERYTHING),
-        ("Part", "float32 x\nfloat32[2] y\nbyte z\n"),
-        ("Self", "# Named like a word of Rust.\nbool b"),
-        ("Nothing", "# Empty\nint8 ONLY=1"),
-    ] {
-        fs::write(msg.join(format!("{name}.msg")), text).unwrap();
-    }
-    folder
+/// The package `feature_msgs`, which the library of this crate compiles too.
+fn feature_msgs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces/feature_msgs")
 }
 
 fn config() -> Config {
@@ -99,9 +24,9 @@ fn read(folder: &Path, file: &str) -> String {
 
 #[test]
 fn a_message_with_every_feature() {
-    let (source, out) = (feature_msgs(), tempfile::tempdir().unwrap());
+    let out = tempfile::tempdir().unwrap();
     config()
-        .search_path(source.path())
+        .search_path(feature_msgs())
         .buffer_fields("feature_msgs/msg/Everything.*samples")
         .buffer_fields("*/msg/*.some_data")
         .buffer_fields("feature_msgs/msg/Everything.some_octets")
@@ -150,9 +75,9 @@ fn bundled_image() {
 
 #[test]
 fn types_from_other_crates() {
-    let (source, out) = (feature_msgs(), tempfile::tempdir().unwrap());
+    let out = tempfile::tempdir().unwrap();
     config()
-        .search_path(source.path())
+        .search_path(feature_msgs())
         .extern_bundled()
         .extern_path("std_msgs", "crate::ros::std_msgs")
         .out_dir(out.path())
@@ -177,9 +102,9 @@ fn types_from_other_crates() {
 
 #[test]
 fn a_cargo_package() {
-    let (source, out) = (feature_msgs(), tempfile::tempdir().unwrap());
+    let out = tempfile::tempdir().unwrap();
     let generate = |runtime| {
-        let config = config().search_path(source.path()).out_dir(out.path());
+        let config = config().search_path(feature_msgs()).out_dir(out.path());
         config.crate_package("my-msgs", runtime).generate().unwrap();
         read(out.path(), "Cargo.toml")
     };

@@ -100,3 +100,42 @@ fn the_description_that_the_derive_builds_has_the_hash_that_the_generator_wrote(
         assert_eq!(codec.hash, codec.golden_hash, "{}", codec.name);
     }
 }
+
+#[test]
+fn a_message_with_every_feature_survives_the_wire_and_json() {
+    use rosidl_buffer_runtime::{GeneratedMessage, Message, cdr};
+    use snapshot_tests::ros::feature_msgs::msg::Everything;
+
+    let message = Everything::default();
+    assert_eq!((message.octet, message.letter, message.f32), (5, 65, 1.5));
+    assert!(message.f64.is_nan());
+    assert_eq!(message.names, ["a", "b,c"]);
+    assert_eq!(
+        (
+            message.some_octets.to_vec().unwrap(),
+            message.data.to_vec().unwrap()
+        ),
+        (vec![1, 2], vec![1, 2, 3])
+    );
+    assert_eq!(Everything::NAME, "\"a \"name\"\twith");
+    assert_eq!(
+        Everything::type_description().type_hash().to_string(),
+        Everything::TYPE_HASH
+    );
+
+    let message = Everything {
+        f64: 0.5,
+        ..message
+    };
+    assert_eq!(
+        cdr::decode::<Everything>(&cdr::encode(&message).unwrap()).unwrap(),
+        message
+    );
+    let json = serde_json::to_value(&message).unwrap();
+    assert_eq!(
+        (&json["type"], &json["self"]),
+        (&0.into(), &0.into()),
+        "names as ROS has them"
+    );
+    assert_eq!(serde_json::from_value::<Everything>(json).unwrap(), message);
+}

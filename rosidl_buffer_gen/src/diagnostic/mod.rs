@@ -93,7 +93,7 @@ impl Diagnostic {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: printable(message.into()),
+            message: printable(&message.into()),
             excerpt: None,
             help: None,
         }
@@ -107,7 +107,7 @@ impl Diagnostic {
 
     /// Adds what can be done about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(printable(help.into()));
+        self.help = Some(printable(&help.into()));
         self
     }
 
@@ -129,7 +129,7 @@ impl Diagnostic {
 }
 
 /// The text without what could command a terminal, and not endless: names in it come from files.
-fn printable(text: String) -> String {
+fn printable(text: &str) -> String {
     let mut short: String = text.chars().take(MAX_TEXT).map(excerpt::shown).collect();
     if short.len() < text.len() && text.chars().nth(MAX_TEXT).is_some() {
         short.push('…');

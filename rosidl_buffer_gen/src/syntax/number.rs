@@ -95,7 +95,7 @@ fn digit_value(character: char) -> Option<u8> {
     if !is_digit(code) {
         return None;
     }
-    let before = (1..)
+    let before = (1..=code)
         .take_while(|back| is_digit(code.wrapping_sub(*back)))
         .count();
     u8::try_from(before % 10).ok()
