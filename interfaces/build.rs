@@ -14,6 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     // The bundled definitions and no others, whatever ROS installation is around.
-    rosidl_buffer_gen::Config::new().ament_prefixes(Vec::<PathBuf>::new()).packages(enabled).generate()?;
+    rosidl_buffer_gen::Config::new()
+        .ament_prefixes(Vec::<PathBuf>::new())
+        .packages(enabled)
+        .generate()?;
     Ok(())
 }

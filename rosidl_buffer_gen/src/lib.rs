@@ -22,6 +22,7 @@ mod report;
 mod resolve;
 mod run;
 mod source;
+mod suggest;
 mod syntax;
 
 pub use config::{Config, RuntimeSource};

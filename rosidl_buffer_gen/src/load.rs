@@ -15,8 +15,8 @@ use crate::{
     model::Placement,
     name::{InterfaceName, PackageName},
     package::{InterfaceFile, Package, Root, installed},
-    resolve::unknown_package,
     source::{MAX_BYTES, ReadError, Source},
+    suggest::closest,
     syntax::{
         ast::{Base, Message},
         parse_message,
@@ -37,6 +37,19 @@ pub(crate) struct Loaded {
     pub(crate) available: BTreeSet<PackageName>,
     /// Where packages were looked for, in words.
     pub(crate) searched: Vec<String>,
+}
+
+impl Loaded {
+    /// What to say about a package that is in none of the places that were searched.
+    pub(crate) fn unknown_package(&self, package: &PackageName) -> Diagnostic {
+        let available = self.available.iter().map(PackageName::as_str);
+        let help = match closest(package.as_str(), available) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("looked in {}", self.searched.join(", ")),
+        };
+        let message = format!("there is no package `{package}`");
+        Diagnostic::new(Code::UnknownPackage, message).help(help)
+    }
 }
 
 #[derive(Debug)]
@@ -223,7 +236,7 @@ impl<'a> Loader<'a> {
         let Some(package) = self.find(name) else {
             // A package that is only referred to is missed where that is done.
             if self.requested.contains(name) {
-                self.diagnostics.push(unknown_package(&self.loaded, name));
+                self.diagnostics.push(self.loaded.unknown_package(name));
             }
             return;
         };

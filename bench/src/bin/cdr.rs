@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use byteorder::LittleEndian;
 use bytes::Bytes;
 use rosidl_buffer_bench::median;
 use rosidl_buffer_interfaces::geometry_msgs::msg::TransformStamped;
@@ -25,7 +26,7 @@ fn row(name: &str, bytes: usize, time: Duration, base: Duration) {
 fn compare<M: Message + Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, message: &M) {
     let encoded = cdr::encode(message).unwrap();
     let payload = Bytes::from(encoded.clone());
-    let theirs = cdr_encoding::to_vec::<M, cdr_encoding::LittleEndian>(message).unwrap();
+    let theirs = cdr_encoding::to_vec::<M, LittleEndian>(message).unwrap();
     assert_eq!(theirs, encoded[4..], "both sides write the same body");
     assert_eq!(cdr::decode::<M>(&encoded).unwrap(), *message);
 
@@ -38,10 +39,10 @@ fn compare<M: Message + Serialize + DeserializeOwned + PartialEq + std::fmt::Deb
     let borrowed = median(RUNS, || drop(black_box(cdr::decode_payload::<M>(black_box(payload.clone())).unwrap())));
     let fresh_copy = median(RUNS, || drop(black_box(black_box(&encoded).to_vec())));
     let their_encode = median(RUNS, || {
-        drop(black_box(cdr_encoding::to_vec::<M, cdr_encoding::LittleEndian>(black_box(message)).unwrap()));
+        drop(black_box(cdr_encoding::to_vec::<M, LittleEndian>(black_box(message)).unwrap()));
     });
     let their_decode = median(RUNS, || {
-        drop(black_box(cdr_encoding::from_bytes::<M, cdr_encoding::LittleEndian>(black_box(&encoded[4..])).unwrap()));
+        drop(black_box(cdr_encoding::from_bytes::<M, LittleEndian>(black_box(&encoded[4..])).unwrap()));
     });
     let len = encoded.len();
     row(&format!("{name}: copy into memory that is there"), len, copy, copy);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{suggest, value};
+use super::{unknown, value};
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     load::Loaded,
@@ -132,7 +132,7 @@ impl Resolver<'_> {
                     return Some(ValueType::Namespaced(target));
                 }
                 self.diagnostics.push_with(self.source, || {
-                    let diagnostic = suggest::unknown(self.loaded, Some(self.name), &target);
+                    let diagnostic = unknown::unknown(self.loaded, Some(self.name), &target);
                     diagnostic.at(self.source, written.span.clone(), "")
                 });
                 None

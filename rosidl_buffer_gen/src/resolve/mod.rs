@@ -7,10 +7,10 @@ mod buffers;
 mod message;
 mod order;
 mod storage;
-mod suggest;
+mod unknown;
 mod value;
 
-pub(crate) use suggest::{unknown, unknown_package};
+pub(crate) use unknown::unknown;
 
 use std::collections::BTreeMap;
 
