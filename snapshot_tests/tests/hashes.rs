@@ -15,6 +15,9 @@ fn here(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// A package of our own, which ROS 2 never saw.
+const OURS: &str = "feature_msgs/";
+
 /// The messages of the table and their hashes.
 fn golden() -> BTreeMap<String, String> {
     let table = fs::read_to_string(here("data/rihs01.tsv")).unwrap();
@@ -49,7 +52,7 @@ fn hashes_are_those_of_ros2() {
     }
     let extra: Vec<_> = ours
         .keys()
-        .filter(|name| !golden.contains_key(*name))
+        .filter(|name| !name.starts_with(OURS) && !golden.contains_key(*name))
         .collect();
     assert!(extra.is_empty(), "not in the table: {extra:?}");
 }

@@ -39,8 +39,9 @@ struct Kind<'a> {
     interfaces: &'a [Entry],
 }
 
+// Not called Cargo.toml: Cargo would take the folder for another package and not pack it.
 #[derive(Template)]
-#[template(path = "Cargo.toml", escape = "none")]
+#[template(path = "manifest.toml", escape = "none")]
 struct CargoToml<'a> {
     name: &'a str,
     rust_version: &'a str,

@@ -58,10 +58,8 @@ impl Checker<'_> {
             }
             (ValueKind::Text { text, written }, _) => {
                 let (bound, length) = match value_type {
-                    ValueType::BoundedString(bound) => (*bound, *written),
-                    // Such a string is bounded in what it consists of, too.
-                    ValueType::BoundedWString(bound) => {
-                        (*bound, (*written).max(text.encode_utf16().count()))
+                    ValueType::BoundedString(bound) | ValueType::BoundedWString(bound) => {
+                        (*bound, *written)
                     }
                     _ => return Some(Value::String(text.clone())),
                 };

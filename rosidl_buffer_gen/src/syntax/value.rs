@@ -149,8 +149,8 @@ impl Values<'_> {
                 Rule::bare => pair.as_str().to_owned(),
                 _ => continue,
             };
-            // Upstream applies the rule for strings to what was between the quotes once more.
-            let value = self.text(&text, span);
+            // Upstream trims every element and applies the rule for strings to what was between the quotes once more.
+            let value = self.text(text.trim(), span);
             items = items.zip(value).map(|(mut items, value)| {
                 items.push(value);
                 items
