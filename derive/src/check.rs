@@ -72,8 +72,15 @@ pub(crate) fn check(message: &Message) -> Result<()> {
             "a type hash is `RIHS01_` and 64 lower-case hexadecimal digits",
         ));
     }
+    let mut names = std::collections::HashSet::new();
     for field in &message.fields {
         check_field(field, &mut errors);
+        if !names.insert(&field.name) {
+            errors.push(Error::new(
+                field.ident.span(),
+                format!("two fields have the ROS name `{}`", field.name),
+            ));
+        }
     }
     errors.finish()
 }

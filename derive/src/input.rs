@@ -174,10 +174,11 @@ impl Field {
         }
     }
 
-    /// Whether the type is spelled as a primitive or string, so that nothing nested can be inside.
+    /// Whether the type is spelled as a primitive, so that nothing nested can be inside.
     pub(crate) fn is_leaf(&self) -> bool {
-        const LEAVES: [&str; 12] = [
-            "bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "String",
+        // No interface has such a name, whatever is in scope; `String` could be `std_msgs/msg/String`.
+        const LEAVES: [&str; 11] = [
+            "bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64",
         ];
         matches!(&self.ty, Type::Path(path) if LEAVES.iter().any(|leaf| path.path.is_ident(leaf)))
     }

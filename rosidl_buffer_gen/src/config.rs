@@ -23,6 +23,8 @@ pub struct Config {
     pub(crate) search_paths: Vec<PathBuf>,
     /// The value of `AMENT_PREFIX_PATH`, unless it is to be ignored.
     pub(crate) ament_prefixes: Vec<PathBuf>,
+    /// Whether the prefixes are those of the environment.
+    pub(crate) watches_environment: bool,
     pub(crate) packages: Vec<String>,
     pub(crate) extern_paths: Vec<(String, String)>,
     pub(crate) extern_bundled: bool,
@@ -63,6 +65,7 @@ impl Config {
             ament_prefixes: std::env::split_paths(&prefixes)
                 .filter(|prefix| !prefix.as_os_str().is_empty())
                 .collect(),
+            watches_environment: true,
             packages: Vec::new(),
             extern_paths: Vec::new(),
             extern_bundled: false,
@@ -90,6 +93,7 @@ impl Config {
         prefixes: impl IntoIterator<Item = impl Into<PathBuf>>,
     ) -> Self {
         self.ament_prefixes = prefixes.into_iter().map(Into::into).collect();
+        self.watches_environment = false;
         self
     }
 

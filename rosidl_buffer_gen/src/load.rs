@@ -14,7 +14,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Placement,
     name::{InterfaceName, PackageName},
-    package::{InterfaceFile, Package, Root, installed},
+    package::{InterfaceFile, Package, Root, Skipped, installed},
     source::{MAX_BYTES, ReadError, Source},
     suggest::closest,
     syntax::{
@@ -137,6 +137,12 @@ impl<'a> Loader<'a> {
             };
             let packages = default.iter().flat_map(Root::packages);
             self.requested = packages.map(|package| package.name.clone()).collect();
+            for skipped in self.roots.iter().flat_map(Root::skipped) {
+                self.diagnostics.push(skipped_package(skipped));
+            }
+            // A package that is added there is asked for too.
+            let folders = self.config.search_paths.iter().filter(|path| path.is_dir());
+            self.loaded.inputs.extend(folders.cloned());
             if self.requested.is_empty() && self.roots.len() == self.config.search_paths.len() {
                 let places: Vec<_> = self.roots.iter().map(Root::name).collect();
                 let message = format!("there are no packages in {}", places.join(", "));
@@ -299,6 +305,21 @@ impl<'a> Loader<'a> {
         self.loaded
             .messages
             .insert(name, LoadedMessage { source, tree });
+    }
+}
+
+/// What may have been among the packages that are asked for.
+pub(crate) fn skipped_package(skipped: &Skipped) -> Diagnostic {
+    match skipped {
+        Skipped::Unreadable(path, error) => Diagnostic::new(
+            Code::Unreadable,
+            format!("cannot read {}: {error}", path.display()),
+        ),
+        Skipped::Unnamed(folder) => Diagnostic::new(
+            Code::BadName,
+            format!("{} has no name that a package may have", folder.display()),
+        )
+        .help("package names are lower case letters, digits and single underscores between them"),
     }
 }
 

@@ -32,11 +32,17 @@ pub(crate) fn write(folder: &Path, files: &[OutputFile]) -> Result<Written, (Pat
 
 /// Writes beside the file and renames: who reads sees the old text or the new.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
     let temporary = path.with_extension(format!("{}.tmp", process::id()));
-    let done = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+    let mut done = fs::write(&temporary, text);
+    if done
+        .as_ref()
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    {
+        // Most files are in a folder that is there.
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        done = fs::write(&temporary, text);
+    }
+    let done = done.and_then(|()| fs::rename(&temporary, path));
     if done.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_file(&temporary);

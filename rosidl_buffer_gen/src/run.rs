@@ -14,7 +14,7 @@ use crate::{
     describe::type_hashes,
     diagnostic::{Code, Diagnostic, Diagnostics},
     emit::emit,
-    load::{Loaded, load},
+    load::{Loaded, load, skipped_package},
     model::Interfaces,
     name::InterfaceName,
     output::write,
@@ -39,7 +39,7 @@ impl Config {
                 .help("outside of a build script, set `out_dir`")
                 .into());
         };
-        if self.cargo_metadata {
+        if self.cargo_metadata && self.watches_environment {
             println!("cargo::rerun-if-env-changed=AMENT_PREFIX_PATH");
         }
         let mut diagnostics = Diagnostics::default();
@@ -121,6 +121,9 @@ impl Config {
                 config.search_paths.push(beside);
             }
             if let Ok(root) = Root::open(path) {
+                for skipped in root.skipped() {
+                    errors.push(skipped_package(skipped));
+                }
                 config.packages = root
                     .packages()
                     .iter()

@@ -129,7 +129,8 @@ impl Location {
 fn read_file(path: &Path, name: String) -> Result<Source, ReadError> {
     // A pipe would be waited for, perhaps for ever.
     if !fs::metadata(path).map_err(ReadError::Io)?.is_file() {
-        let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file");
+        let error =
+            std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file");
         return Err(ReadError::Io(error));
     }
     let file = fs::File::open(path).map_err(ReadError::Io)?;

@@ -148,6 +148,50 @@ fn check_takes_files_and_folders() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = package(folder.path(), "int8 x\n");
+    let pipe = folder.path().join("p/msg/F.msg");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = run(&["check", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("F.msg: it is not a regular file"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_folder_without_a_package_name_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = package(folder.path(), "int8 x\n");
+    let odd = folder.path().join("Bad-Name/msg");
+    fs::create_dir_all(&odd).unwrap();
+    fs::write(odd.join("X.msg"), "garbage").unwrap();
+    let output = run(&["check", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("Bad-Name has no name that a package may have"),
+        "{}",
+        stderr(&output)
+    );
+    let named = run(&["hash", "--search-path", &path, "p/msg/A"]);
+    assert!(
+        named.status.success(),
+        "it does no harm to what is asked for: {}",
+        stderr(&named)
+    );
+}
+
+#[test]
 fn a_wrong_call_is_2() {
     assert_eq!(run(&["generate"]).status.code(), Some(2));
     assert_eq!(

@@ -171,9 +171,9 @@ impl Layout {
         max_align: 1,
     };
 
-    /// The next field, at `offset` in the struct.
+    /// The next field, at `offset` in the struct `S`; the function shows that its type is `F`.
     #[must_use]
-    pub const fn field<F: Field>(self, offset: usize) -> Self {
+    pub const fn field<S, F: Field>(self, offset: usize, _: fn(&S) -> &F) -> Self {
         let align = F::PLAIN.max_align();
         // No padding before the field, neither in CDR nor in memory, wherever the struct starts: the end of what came
         // before is a multiple of the largest alignment in the field.

@@ -51,6 +51,22 @@ mod wstring;
 #[allow(missing_docs, clippy::missing_errors_doc)]
 pub mod __private;
 
+/// Keeps what the derive emits for serde.
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __if_serde {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+/// Drops what the derive emits for serde.
+#[cfg(not(feature = "serde"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __if_serde {
+    ($($tokens:tt)*) => {};
+}
+
 pub use rosidl_buffer_derive::BufferMessage;
 pub use rosidl_type_description as type_description;
 pub use rosidl_type_description::{TypeDescription, TypeHash};

@@ -563,3 +563,36 @@ fn counts_that_nest_cannot_claim_the_payload_again_and_again() {
         tree
     );
 }
+
+mod std_msgs {
+    #[derive(Debug, Clone, PartialEq, rosidl_buffer_runtime::BufferMessage)]
+    #[ros2(package = "std_msgs")]
+    pub(super) struct String {
+        pub(super) data: std::string::String,
+    }
+}
+mod user {
+    use super::std_msgs::String;
+
+    #[derive(Debug, Clone, PartialEq, rosidl_buffer_runtime::BufferMessage)]
+    #[ros2(package = "demo_msgs")]
+    pub(super) struct Note {
+        pub(super) text: String,
+    }
+}
+
+#[test]
+fn a_message_named_string_is_a_message() {
+    let description = user::Note::type_description();
+    assert_eq!(
+        description.referenced_type_descriptions[0].type_name,
+        "std_msgs/msg/String"
+    );
+    let note = user::Note {
+        text: std_msgs::String { data: "hi".into() },
+    };
+    assert_eq!(
+        cdr::decode::<user::Note>(&cdr::encode(&note).unwrap()).unwrap(),
+        note
+    );
+}

@@ -5,7 +5,7 @@
 //! ever arrive and nobody would say why.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,6 +16,13 @@ use crate::{
     error::{Error, Result},
     key::{Endpoint, Entity, EntityKind, Token, TopicKey, discovery_key, ros_type_name},
 };
+
+/// Topics that are remembered at most: anybody in the network may declare any number of tokens.
+const MAX_TOPICS: usize = 65_536;
+/// Endpoints of one topic that are remembered at most.
+const MAX_PER_TOPIC: usize = 4096;
+/// Different warnings about types that do not agree; more are not given.
+const MAX_WARNINGS: usize = 256;
 
 /// The live endpoints of one domain.
 pub(crate) struct Graph {
@@ -102,6 +109,10 @@ struct State {
     /// Topic → token text → token; publishers and subscriptions only.
     topics: HashMap<String, HashMap<String, Token>>,
     malformed: u64,
+    /// Tokens that were not remembered, because there were too many.
+    beyond_limits: u64,
+    /// What was said already.
+    warnings: HashSet<String>,
 }
 
 impl State {
@@ -118,13 +129,29 @@ impl State {
             Entity::Publisher(endpoint) | Entity::Subscription(endpoint) => endpoint.topic.clone(),
             Entity::Node | Entity::Service(_) | Entity::Client(_) => return,
         };
-        let others = self.topics.entry(topic).or_default();
+        let full = self.topics.len() >= MAX_TOPICS && !self.topics.contains_key(&topic);
+        let others = self.topics.entry(topic.clone()).or_default();
         if others.contains_key(text) {
             return;
         }
+        if full || others.len() >= MAX_PER_TOPIC {
+            if others.is_empty() {
+                self.topics.remove(&topic);
+            }
+            self.beyond_limits += 1;
+            if self.beyond_limits == 1 {
+                tracing::warn!(
+                    "more than {MAX_TOPICS} topics, or {MAX_PER_TOPIC} endpoints of {topic:?}: those beyond are not counted"
+                );
+            }
+            return;
+        }
         for other in others.values() {
-            if let Some(warning) = mismatch(&token, other, &self.own_session) {
-                tracing::warn!("{warning}");
+            if let Some(warning) = mismatch(&token, other, &self.own_session)
+                && self.warnings.len() < MAX_WARNINGS
+                && self.warnings.insert(warning.clone())
+            {
+                tracing::warn!("{}", warning.escape_debug());
             }
         }
         others.insert(text.to_owned(), token);
@@ -241,6 +268,21 @@ mod tests {
         }
         assert_eq!(state.count(EntityKind::Publisher, &key), 0);
         assert!(state.topics.is_empty());
+    }
+
+    #[test]
+    fn no_peer_makes_the_graph_grow_without_end() {
+        let mut state = State {
+            own_session: "a".to_owned(),
+            ..State::default()
+        };
+        for number in 0..=MAX_PER_TOPIC {
+            state.insert(&token("b", "MP", "chatter", &format!("h{number}")));
+        }
+        assert_eq!(state.topics["/chatter"].len(), MAX_PER_TOPIC);
+        assert_eq!(state.beyond_limits, 1);
+        state.insert(&token("b", "MP", "elsewhere", "h"));
+        assert_eq!(state.topics.len(), 2, "other topics have their own limit");
     }
 
     #[test]

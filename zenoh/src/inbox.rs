@@ -26,6 +26,9 @@ use crate::{
 /// Different decode errors that are logged; after so many only the counter goes on.
 const MAX_LOGGED_CAUSES: usize = 16;
 
+/// Samples that cannot be decoded and are passed over in one go.
+const MAX_UNDECODABLE_AT_ONCE: usize = 1000;
+
 /// Between Zenoh's threads and the readers.
 pub(crate) struct Inbox {
     topic: String,
@@ -84,11 +87,15 @@ impl Inbox {
 
     /// The next message; `None` when nothing came in time.
     pub(crate) fn take<M: Message>(&self, wait: Wait) -> Result<Option<Received<M>>> {
+        let mut undecodable = 0;
         loop {
             let taken = self.queue.take(wait);
             let nothing = matches!(taken, Taken::Nothing);
+            // Whoever sends what cannot be decoded, without a pause, does not make the caller wait longer.
+            let enough = wait.is_over()
+                || matches!(wait, Wait::No) && undecodable >= MAX_UNDECODABLE_AT_ONCE;
             match self.decode(taken)? {
-                None if !nothing => {}
+                None if !nothing && !enough => undecodable += 1,
                 received => return Ok(received),
             }
         }
@@ -99,7 +106,7 @@ impl Inbox {
         &self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Received<M>>> {
-        loop {
+        for _ in 0..MAX_UNDECODABLE_AT_ONCE {
             let Poll::Ready(taken) = self.queue.poll_take(context) else {
                 return Poll::Pending;
             };
@@ -107,6 +114,9 @@ impl Inbox {
                 return Poll::Ready(result);
             }
         }
+        // There may be more; other tasks go first.
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// `None` when there was nothing or it could not be decoded.

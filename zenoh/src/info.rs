@@ -10,6 +10,9 @@ use crate::key::{Attachment, Gid};
 /// Publishers whose sequence numbers are followed at most; a stranger may invent any number of them.
 const MAX_PUBLISHERS: usize = 1024;
 
+/// More samples than this are not lost between two that arrive.
+const MAX_GAP: u64 = 1 << 32;
+
 /// A message with what is known about its way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Received<M> {
@@ -130,6 +133,9 @@ impl SubscriptionStats {
         let last = stats.last_sequence_number;
         if number > last {
             let gap = number.abs_diff(last) - 1;
+            if gap > MAX_GAP {
+                return; // somebody makes numbers up; the next real one is compared with the last real one
+            }
             stats.lost = stats.lost.saturating_add(gap);
             self.lost = self.lost.saturating_add(gap);
             stats.last_sequence_number = number;
@@ -152,6 +158,16 @@ mod tests {
             source_timestamp: 1,
             gid,
         }))
+    }
+
+    #[test]
+    fn made_up_numbers_spoil_nothing() {
+        let mut stats = SubscriptionStats::default();
+        for number in [1, 2, i64::MAX, 3, i64::MIN, 5] {
+            stats.count(&info(1, number));
+        }
+        assert_eq!((stats.received, stats.lost), (6, 1));
+        assert_eq!(stats.publishers[&Gid([1; 16])].last_sequence_number, 5);
     }
 
     #[test]

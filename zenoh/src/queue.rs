@@ -28,6 +28,13 @@ pub(crate) enum Wait {
     Forever,
 }
 
+impl Wait {
+    /// Whether the time to wait until has passed.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Until(deadline) if deadline <= Instant::now())
+    }
+}
+
 /// A queue that keeps at most `depth` items, or all of them.
 pub(crate) struct Queue<T> {
     depth: Option<usize>,

@@ -83,7 +83,7 @@ fn plain(message: &Message) -> Plain {
     }
     let ident = &message.ident;
     let steps = message.fields.iter().map(
-        |Field { ident, ty, .. }| quote!(.field::<#ty>(__rt::core::mem::offset_of!(Self, #ident))),
+        |Field { ident, ty, .. }| quote!(.field::<Self, #ty>(__rt::core::mem::offset_of!(Self, #ident), |__s| &__s.#ident)),
     );
     Plain {
         constants: quote! {
@@ -158,7 +158,13 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         }
     });
 
+    // Evaluated by `cargo check` too, so that what a type refuses is told where it stands.
+    let checks = nested
+        .iter()
+        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> const _: usize = <#ty as __rt::Field>::MIN_LEN;));
+
     quote! {
+        #(#checks)*
         impl __rt::Field for #ident {
             const FIRST_ALIGN: usize = #first_align;
             const MIN_LEN: usize = #min_len;

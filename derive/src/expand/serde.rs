@@ -1,4 +1,5 @@
-//! serde's traits, when the runtime's `serde` feature is on. Fields go by their ROS names.
+//! serde's traits. The runtime's `__if_serde!` keeps or drops them: its features are known to it alone, since one
+//! build of this crate may serve two builds of the runtime. Fields go by their ROS names.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -6,7 +7,7 @@ use quote::quote;
 use crate::input::Message;
 
 pub(super) fn expand(message: &Message) -> TokenStream {
-    if message.no_serde || !cfg!(feature = "serde") {
+    if message.no_serde {
         return TokenStream::new();
     }
     let ident = &message.ident;
@@ -21,7 +22,9 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             None => quote!(#index => __rt::serde::Source::field(__source, &mut self.#ident),),
         }
     });
+    let runtime = &message.runtime;
     quote! {
+        #runtime::__if_serde! {
         impl __rt::serde::Serialize for #ident {
             fn serialize<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
                 #[allow(unused_mut)]
@@ -57,6 +60,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             fn get<'de, __D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::core::result::Result<Self, __D::Error> {
                 __rt::serde::record(__deserializer)
             }
+        }
         }
     }
 }

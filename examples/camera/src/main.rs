@@ -102,15 +102,26 @@ fn run_both(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     if !matches!(&publisher, Ok(status) if status.success()) {
         subscriber.kill()?;
         subscriber.wait()?;
-        return Err(format!("the publisher failed: {}", publisher.map_or_else(|error| error.to_string(), |status| status.to_string())).into());
+        return Err(format!(
+            "the publisher failed: {}",
+            publisher.map_or_else(|error| error.to_string(), |status| status.to_string())
+        )
+        .into());
     }
-    Ok(if subscriber.wait()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if subscriber.wait()?.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,zenoh=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let options = Options::parse();
     let result = match options.role {
         None => run_both(&options),

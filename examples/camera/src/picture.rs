@@ -28,7 +28,9 @@ impl Source {
                 let (dx, dy) = (i64::from(x) - middle_x, i64::from(y) - middle_y);
                 let ring = (dx * dx + dy * dy) / 4096 % 2 == 0;
                 let grid = x % 64 == 0 || y % 64 == 0;
-                let shade = |at: u32, of: u32| u8::try_from(u64::from(at) * 255 / u64::from(of)).unwrap_or(u8::MAX);
+                let shade = |at: u32, of: u32| {
+                    u8::try_from(u64::from(at) * 255 / u64::from(of)).unwrap_or(u8::MAX)
+                };
                 base.extend(match (grid, ring) {
                     (true, _) => [255, 255, 255],
                     (false, true) => [shade(x, width), shade(y, height), 160],
@@ -36,19 +38,28 @@ impl Source {
                 });
             }
         }
-        Self { width, height, base }
+        Self {
+            width,
+            height,
+            base,
+        }
     }
 
     /// A picture from a PNG file.
     pub(crate) fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let reader = image::ImageReader::open(path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+        let reader = image::ImageReader::open(path)
+            .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         let picture = reader
             .with_guessed_format()
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?
             .decode()
             .map_err(|error| format!("{} is no PNG that can be read: {error}", path.display()))?
             .into_rgb8();
-        Ok(Self { width: picture.width(), height: picture.height(), base: picture.into_raw() })
+        Ok(Self {
+            width: picture.width(),
+            height: picture.height(),
+            base: picture.into_raw(),
+        })
     }
 
     /// Width and height in pixels.
@@ -70,9 +81,21 @@ impl Source {
 }
 
 /// Writes `rgb8` pixels as a PNG.
-pub(crate) fn save(path: &Path, pixels: &[u8], width: u32, height: u32) -> Result<(), Box<dyn Error>> {
-    image::save_buffer_with_format(path, pixels, width, height, image::ExtendedColorType::Rgb8, image::ImageFormat::Png)
-        .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+pub(crate) fn save(
+    path: &Path,
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+) -> Result<(), Box<dyn Error>> {
+    image::save_buffer_with_format(
+        path,
+        pixels,
+        width,
+        height,
+        image::ExtendedColorType::Rgb8,
+        image::ImageFormat::Png,
+    )
+    .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }
 
 #[cfg(test)]
@@ -84,6 +107,10 @@ mod tests {
         let source = Source::drawn(200, 100);
         assert_eq!(source.frame(0).len(), 200 * 100 * PIXEL);
         assert_ne!(source.frame(0), source.frame(1));
-        assert_eq!(source.frame(0), source.frame(50), "shifted by the whole width");
+        assert_eq!(
+            source.frame(0),
+            source.frame(50),
+            "shifted by the whole width"
+        );
     }
 }

@@ -18,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn now() -> Result<Time, Box<dyn Error>> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(Time { sec: i32::try_from(since.as_secs())?, nanosec: since.subsec_nanos() })
+    Ok(Time {
+        sec: i32::try_from(since.as_secs())?,
+        nanosec: since.subsec_nanos(),
+    })
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
@@ -30,7 +33,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let node = Node::builder("camera_publisher").build()?;
     let publisher = node.create_publisher::<Image>(&options.topic, QosProfile::default())?;
     if !publisher.wait_for_subscription(PATIENCE) {
-        return Err(format!("nobody subscribed to {} within {} s", publisher.topic_name(), PATIENCE.as_secs()).into());
+        return Err(format!(
+            "nobody subscribed to {} within {} s",
+            publisher.topic_name(),
+            PATIENCE.as_secs()
+        )
+        .into());
     }
     let start = Instant::now();
     for number in 0..options.frames {
@@ -39,9 +47,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             let due = start + Duration::from_secs_f64(f64::from(number) / options.rate);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        let header = Header { stamp: now()?, frame_id: options.frame_id() };
+        let header = Header {
+            stamp: now()?,
+            frame_id: options.frame_id(),
+        };
         let step = u32::try_from(width as usize * PIXEL)?;
-        publisher.publish(&Image { header, height, width, encoding: "rgb8".to_owned(), is_bigendian: 0, step, data })?;
+        publisher.publish(&Image {
+            header,
+            height,
+            width,
+            encoding: "rgb8".to_owned(),
+            is_bigendian: 0,
+            step,
+            data,
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }

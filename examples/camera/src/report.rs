@@ -32,14 +32,21 @@ impl Report {
     fn percentile(&self, share: f64) -> u128 {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share of a length is an index")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a length is an index"
+        )]
         let index = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
         sorted.get(index).map_or(0, Duration::as_micros)
     }
 
     /// Megabytes (10⁶ bytes) a second between the first frame and the last.
     fn rate(&self) -> f64 {
-        let (Some(first), Some(last)) = (self.first, self.last) else { return 0.0 };
+        let (Some(first), Some(last)) = (self.first, self.last) else {
+            return 0.0;
+        };
         let seconds = (last - first).as_secs_f64();
         if self.frames < 2 || seconds <= 0.0 {
             return 0.0;
@@ -58,7 +65,11 @@ impl fmt::Display for Report {
             self.frames,
             self.lost,
             self.corrupt,
-            if self.backend.is_empty() { "none" } else { &self.backend },
+            if self.backend.is_empty() {
+                "none"
+            } else {
+                &self.backend
+            },
             self.percentile(0.5),
             self.percentile(0.99),
             self.rate()
@@ -73,12 +84,21 @@ mod tests {
     #[test]
     fn percentiles_are_of_what_arrived() {
         let mut report = Report::default();
-        assert!(report.to_string().starts_with("camera: frames=0 lost=0 corrupt=0 backend=none p50_us=0"));
+        assert!(
+            report
+                .to_string()
+                .starts_with("camera: frames=0 lost=0 corrupt=0 backend=none p50_us=0")
+        );
         for micros in [30, 10, 20] {
             report.arrived(100, Duration::from_micros(micros), "cpu");
         }
         report.lost = 2;
         let line = report.to_string();
-        assert!(line.starts_with("camera: frames=3 lost=2 corrupt=0 backend=cpu p50_us=20 p99_us=30 mb_per_s="), "{line}");
+        assert!(
+            line.starts_with(
+                "camera: frames=3 lost=2 corrupt=0 backend=cpu p50_us=20 p99_us=30 mb_per_s="
+            ),
+            "{line}"
+        );
     }
 }

@@ -20,7 +20,12 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// What is wrong with a frame; nothing if it is the one that was sent.
 fn fault(image: &Image, number: u32, source: &Source) -> Option<String> {
     let (width, height) = source.size();
-    let layout = (image.width, image.height, image.encoding.as_str(), image.step as usize);
+    let layout = (
+        image.width,
+        image.height,
+        image.encoding.as_str(),
+        image.step as usize,
+    );
     if layout != (width, height, "rgb8", width as usize * PIXEL) {
         return Some(format!("unexpected layout {layout:?}"));
     }
@@ -30,9 +35,16 @@ fn fault(image: &Image, number: u32, source: &Source) -> Option<String> {
     };
     let expected = source.frame(number);
     if pixels.len() != expected.len() {
-        return Some(format!("{} bytes, {} expected", pixels.len(), expected.len()));
+        return Some(format!(
+            "{} bytes, {} expected",
+            pixels.len(),
+            expected.len()
+        ));
     }
-    let wrong = pixels.iter().zip(&expected).position(|(got, want)| got != want)?;
+    let wrong = pixels
+        .iter()
+        .zip(&expected)
+        .position(|(got, want)| got != want)?;
     Some(format!("byte {wrong} differs"))
 }
 
@@ -40,7 +52,9 @@ fn fault(image: &Image, number: u32, source: &Source) -> Option<String> {
 fn latency(image: &Image, info: &MessageInfo) -> Duration {
     let stamp = &image.header.stamp;
     let sent = UNIX_EPOCH + Duration::new(u64::from(stamp.sec.unsigned_abs()), stamp.nanosec);
-    info.received_timestamp.duration_since(sent).unwrap_or_default()
+    info.received_timestamp
+        .duration_since(sent)
+        .unwrap_or_default()
 }
 
 /// Shows how far it is: one line that changes on a terminal, a line each second elsewhere.
@@ -56,8 +70,15 @@ impl Progress {
             return;
         }
         self.shown = Instant::now();
-        let (start, end) = if self.terminal { ("\r", "") } else { ("", "\n") };
-        eprint!("{start}{} of {of} frames, {} lost, {} corrupt{end}", report.frames, report.lost, report.corrupt);
+        let (start, end) = if self.terminal {
+            ("\r", "")
+        } else {
+            ("", "\n")
+        };
+        eprint!(
+            "{start}{} of {of} frames, {} lost, {} corrupt{end}",
+            report.frames, report.lost, report.corrupt
+        );
         let _ = std::io::stderr().flush(); // a terminal that cannot be flushed shows less, no more
     }
 }
@@ -73,20 +94,33 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut report = Report::default();
     let mut last = None;
     let mut next = 0;
-    let mut progress = Progress { terminal: std::io::stderr().is_terminal(), shown: Instant::now() };
+    let mut progress = Progress {
+        terminal: std::io::stderr().is_terminal(),
+        shown: Instant::now(),
+    };
     while next < options.frames {
         let patience = if last.is_none() { PATIENCE } else { PAUSE };
-        let Some(received) = subscription.recv_timeout(patience)? else { break };
+        let Some(received) = subscription.recv_timeout(patience)? else {
+            break;
+        };
         let (image, info) = (received.message, received.info);
         if image.header.frame_id != options.frame_id() {
             continue; // another pair on the same topic
         }
         // The publisher counts its messages from 1, and sends nothing but the frames in their order.
-        let number = info.publication_sequence_number.and_then(|number| u32::try_from(number - 1).ok());
-        report.arrived(image.data.len(), latency(&image, &info), image.data.backend_type());
+        let number = info
+            .publication_sequence_number
+            .and_then(|number| u32::try_from(number.checked_sub(1)?).ok());
+        report.arrived(
+            image.data.len(),
+            latency(&image, &info),
+            image.data.backend_type(),
+        );
         let fault = match number {
             None => Some("no sequence number".to_owned()),
-            Some(number) if number < next || number >= options.frames => Some(format!("frame {number} out of order")),
+            Some(number) if number < next || number >= options.frames => {
+                Some(format!("frame {number} out of order"))
+            }
             Some(number) => {
                 report.lost += number - next;
                 next = number + 1;
@@ -95,7 +129,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         };
         if let Some(fault) = fault {
             report.corrupt += 1;
-            eprintln!("frame {}: {fault}", number.map_or_else(|| "?".to_owned(), |number| number.to_string()));
+            eprintln!(
+                "frame {}: {fault}",
+                number.map_or_else(|| "?".to_owned(), |number| number.to_string())
+            );
         }
         last = Some(image);
         progress.show(&report, options.frames);
@@ -107,12 +144,25 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let stats = subscription.stats();
     if stats.undecodable > 0 {
         report.corrupt += u32::try_from(stats.undecodable).unwrap_or(u32::MAX);
-        eprintln!("{} frames could not be decoded: {}", stats.undecodable, stats.last_decode_error.unwrap_or_default());
+        eprintln!(
+            "{} frames could not be decoded: {}",
+            stats.undecodable,
+            stats.last_decode_error.unwrap_or_default()
+        );
     }
     if let Some(image) = last {
-        save(&options.output, &image.data.host()?, image.width, image.height)?;
+        save(
+            &options.output,
+            &image.data.host()?,
+            image.width,
+            image.height,
+        )?;
         eprintln!("last frame: {}", options.output.display());
     }
     println!("{report}");
-    Ok(if report.corrupt == 0 && report.frames > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.corrupt == 0 && report.frames > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -80,10 +80,9 @@ fn emit_constants(constants: &[Constant], message: &proc_macro2::Ident) -> Optio
 
 /// Tokens as a person would have written them.
 fn format(tokens: TokenStream) -> String {
-    let unformatted = tokens.clone();
-    // What is put together here is always a file; if not, it is as right without line breaks.
-    syn::parse2(tokens).map_or_else(
-        |_| unformatted.to_string(),
-        |file| prettyplease::unparse(&file),
-    )
+    // What is put together here is always a file; if it were not, the compiler would say so.
+    match syn::parse2(tokens) {
+        Ok(file) => prettyplease::unparse(&file),
+        Err(error) => error.to_compile_error().to_string(),
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     source::Location,
 };
 pub(crate) use bundled::message as bundled_message;
-pub(crate) use root::{Root, installed};
+pub(crate) use root::{Root, Skipped, installed};
 
 /// A package and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(crate) struct InterfaceFile {
 pub(crate) struct Listing {
     /// Sorted by kind and name.
     pub(crate) files: Vec<InterfaceFile>,
-    /// The folders of interface files: a new file there changes the listing.
+    /// The folders of interface files, where a new file changes the listing, and the manifest.
     pub(crate) folders: Vec<PathBuf>,
 }
 
@@ -64,13 +64,17 @@ impl Package {
             Place::Bundled => return Ok(bundled::list(&self.name)),
         };
         let mut listing = Listing::default();
+        let manifest = folder.join("package.xml");
+        if manifest.is_file() {
+            listing.folders.push(manifest); // its name is the package's
+        }
         for kind in Kind::ALL {
             let kind_folder = folder.join(kind.as_str());
-            if !kind_folder.exists() {
-                continue;
-            }
-            let entries = root::entries(&kind_folder);
-            let entries = entries.map_err(|error| (kind_folder.clone(), error))?;
+            let entries = match root::entries(&kind_folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err((kind_folder, error)),
+            };
             listing.folders.push(kind_folder);
             let files = entries.iter().filter_map(|path| interface_file(path));
             listing.files.extend(files.filter(|file| file.kind == kind));

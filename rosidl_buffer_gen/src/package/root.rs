@@ -16,6 +16,15 @@ const INTERFACE_FOLDERS: [&str; 3] = ["msg", "srv", "action"];
 pub(crate) struct Root {
     name: String,
     packages: Vec<Package>,
+    skipped: Vec<Skipped>,
+}
+
+/// A folder that may hold interfaces and is no package that can be read.
+#[derive(Debug)]
+pub(crate) enum Skipped {
+    Unreadable(PathBuf, io::Error),
+    /// Neither a package.xml nor the folder gives a name that a package may have.
+    Unnamed(PathBuf),
 }
 
 impl Root {
@@ -27,22 +36,31 @@ impl Root {
             extension
                 .is_some_and(|extension| Kind::ALL.iter().any(|kind| kind.as_str() == extension))
         };
-        let packages = if path.is_file() && is_interface(path) {
+        let mut skipped = Vec::new();
+        let packages = if path.is_file() && !is_interface(path) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is neither a folder nor a .msg file (.srv, .action and .idl are not read yet)",
+            ));
+        } else if path.is_file() {
             file_package(path).into_iter().collect()
         } else if let Some(file) = only_interfaces(path) {
             file_package(&file).into_iter().collect()
-        } else if is_package(path) {
-            package(path).into_iter().collect()
+        } else if is_package(path)? {
+            package(path, &mut skipped).into_iter().collect()
         } else {
+            let inside = packages_in(path, &mut skipped)?;
             let share = path.join("share");
-            let folder = if share.is_dir() { &share } else { path };
-            let folders = entries(folder)?;
-            let folders = folders.iter().filter(|folder| is_package(folder));
-            folders.filter_map(|folder| package(folder)).collect()
+            if inside.is_empty() && share.is_dir() {
+                packages_in(&share, &mut skipped)?
+            } else {
+                inside
+            }
         };
         Ok(Self {
             name: path.display().to_string(),
             packages,
+            skipped,
         })
     }
 
@@ -51,6 +69,7 @@ impl Root {
         Self {
             name: "the bundled packages".to_owned(),
             packages: bundled::packages(),
+            skipped: Vec::new(),
         }
     }
 
@@ -60,6 +79,11 @@ impl Root {
 
     pub(crate) fn packages(&self) -> &[Package] {
         &self.packages
+    }
+
+    /// What may have been a package.
+    pub(crate) fn skipped(&self) -> &[Skipped] {
+        &self.skipped
     }
 
     /// The packages of this name: there should be at most one.
@@ -73,7 +97,7 @@ impl Root {
 /// The package in an installation prefix, where its folder always has its name.
 pub(crate) fn installed(prefix: &Path, name: &PackageName) -> Option<Package> {
     let folder = prefix.join("share").join(name.as_str());
-    is_package(&folder).then(|| Package {
+    is_package(&folder).unwrap_or(true).then(|| Package {
         name: name.clone(),
         place: Place::Folder(folder),
     })
@@ -88,13 +112,44 @@ pub(super) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn is_package(folder: &Path) -> bool {
+fn packages_in(folder: &Path, skipped: &mut Vec<Skipped>) -> io::Result<Vec<Package>> {
+    let mut packages = Vec::new();
+    for folder in entries(folder)? {
+        match is_package(&folder) {
+            Ok(true) => packages.extend(package(&folder, skipped)),
+            Ok(false) => {}
+            Err(error) => skipped.push(Skipped::Unreadable(folder, error)),
+        }
+    }
+    Ok(packages)
+}
+
+/// Whether something is there; what cannot be asked is an error, not a no.
+fn metadata(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+fn is_package(folder: &Path) -> io::Result<bool> {
     let is_hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
-    !folder.file_name().is_some_and(is_hidden)
-        && (folder.join("package.xml").is_file() && !folder.join("share").is_dir()
-            || INTERFACE_FOLDERS
-                .iter()
-                .any(|name| folder.join(name).is_dir()))
+    if folder.file_name().is_some_and(is_hidden) {
+        return Ok(false);
+    }
+    let is_dir = |path: &str| -> io::Result<bool> {
+        Ok(metadata(&folder.join(path))?.is_some_and(|found| found.is_dir()))
+    };
+    let manifest = metadata(&folder.join("package.xml"))?.is_some_and(|found| found.is_file());
+    if manifest && !is_dir("share")? {
+        return Ok(true);
+    }
+    INTERFACE_FOLDERS
+        .iter()
+        .try_fold(false, |found, name| Ok(found || is_dir(name)?))
 }
 
 /// A file of the folder, if the folder is the `msg` of a package.
@@ -118,7 +173,7 @@ fn file_package(path: &Path) -> Option<Package> {
         // The given path is kept where it can be: it is what messages show.
         let parent = path.parent().and_then(Path::parent);
         let parent = parent.filter(|parent| *parent != Path::new(""));
-        return package(parent.or_else(|| folder.parent())?);
+        return package(parent.or_else(|| folder.parent())?, &mut Vec::new());
     }
     let name = folder
         .file_name()
@@ -130,16 +185,27 @@ fn file_package(path: &Path) -> Option<Package> {
 }
 
 /// The package in a folder, if it has a legal name.
-fn package(folder: &Path) -> Option<Package> {
-    let declared = fs::read_to_string(folder.join("package.xml")).ok();
-    let name = declared.as_deref().and_then(manifest::name);
-    let name = name.or_else(|| {
+fn package(folder: &Path, skipped: &mut Vec<Skipped>) -> Option<Package> {
+    let manifest_path = folder.join("package.xml");
+    let declared = match fs::read(&manifest_path) {
+        Ok(bytes) => manifest::name(&String::from_utf8_lossy(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            skipped.push(Skipped::Unreadable(manifest_path, error));
+            return None;
+        }
+    };
+    let name = declared.or_else(|| {
         // `.` and `..` have no name of their own.
         let absolute = fs::canonicalize(folder).ok()?;
         Some(absolute.file_name()?.to_str()?.to_owned())
-    })?;
+    });
+    let Some(name) = name.as_deref().and_then(PackageName::new) else {
+        skipped.push(Skipped::Unnamed(folder.to_owned()));
+        return None;
+    };
     Some(Package {
-        name: PackageName::new(&name)?,
+        name,
         place: Place::Folder(folder.to_owned()),
     })
 }
@@ -202,6 +268,34 @@ mod tests {
         );
         assert!(Root::open(&at.join("missing")).is_err());
         assert!(Root::open(&at.join("README.md")).is_err());
+        file(at, "b_msgs/srv/S.srv", "---");
+        let error = Root::open(&at.join("b_msgs/srv/S.srv")).unwrap_err();
+        assert!(error.to_string().contains("not read yet"), "{error}");
+        file(at, "share/e_msgs/msg/A.msg", "");
+        assert!(
+            names(&Root::open(at).unwrap()).contains(&"b_msgs".to_owned()),
+            "a folder `share` among packages hides none"
+        );
+    }
+
+    #[test]
+    fn manifests_need_not_be_utf8_and_what_is_skipped_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        file(at, "c/msg/A.msg", "");
+        fs::write(
+            at.join("c/package.xml"),
+            b"<maintainer>J\xf6rg</maintainer><name>real_msgs</name>",
+        )
+        .unwrap();
+        file(at, "Bad-Name/msg/A.msg", "");
+        let root = Root::open(at).unwrap();
+        assert_eq!(names(&root), ["real_msgs"]);
+        assert!(
+            matches!(root.skipped(), [Skipped::Unnamed(path)] if path.ends_with("Bad-Name")),
+            "{:?}",
+            root.skipped()
+        );
     }
 
     #[test]

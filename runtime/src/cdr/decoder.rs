@@ -127,10 +127,9 @@ impl<'a> Decoder<'a> {
     /// fit alone, are refused here before anything is allocated.
     #[inline]
     pub(crate) fn claim<T: Field>(&mut self, count: usize) -> Result<(), DecodeError> {
-        match self
-            .allowance
-            .checked_sub(count.saturating_mul(size_of::<T>()))
-        {
+        // More than eight times takes only a struct that its author over-aligned; that is not the payload's fault.
+        let size = size_of::<T>().min(GROWTH * T::MIN_LEN);
+        match self.allowance.checked_sub(count.saturating_mul(size)) {
             Some(rest) => {
                 self.allowance = rest;
                 Ok(())

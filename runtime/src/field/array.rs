@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field, decode_items, visit_items, visit_items_mut};
+use super::{Bounds, Descriptions, Field, decode_items, not_nested, visit_items, visit_items_mut};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
 use crate::element::Plain;
@@ -13,8 +13,10 @@ impl<T: Field, const N: usize> Field for [T; N] {
     const FIRST_ALIGN: usize = T::FIRST_ALIGN;
     const MIN_LEN: usize = {
         assert!(N > 0, "ROS 2 has no arrays of length 0");
+        not_nested::<T>();
         T::MIN_LEN * N
     };
+    const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
@@ -79,6 +81,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
 impl<T: Field, const N: usize> Field for Box<[T; N]> {
     const FIRST_ALIGN: usize = <[T; N]>::FIRST_ALIGN;
     const MIN_LEN: usize = <[T; N]>::MIN_LEN;
+    const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
@@ -102,8 +105,8 @@ impl<T: Field, const N: usize> Field for Box<[T; N]> {
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         decoder.at_least(Self::MIN_LEN)?;
-        let items = decode_items(decoder, N)?;
-        // `decode_items` gives exactly as many items as asked for.
+        let items = T::decode_vec(decoder, N)?;
+        // `decode_vec` gives exactly as many items as asked for.
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
     }
 

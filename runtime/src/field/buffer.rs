@@ -12,6 +12,7 @@ use crate::error::{BoundError, DecodeError, EncodeError, EncodeErrorKind};
 impl<T: Element + Field> Field for Buffer<T> {
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = 4;
+    const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = true;
 
     fn field_type() -> FieldType {
@@ -62,6 +63,7 @@ impl<T: Element + Field> Field for Buffer<T> {
 impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = 4;
+    const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = true;
     const MAX_LEN: usize = N;
 

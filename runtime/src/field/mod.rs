@@ -36,6 +36,8 @@ pub trait Field: Sized + 'static {
     const PLAIN: Plain<Self> = Plain::NO;
     /// Alignment of the first number in the encoding.
     const FIRST_ALIGN: usize;
+    /// Whether this is an array, a sequence or a buffer: ROS 2 has none of these in one another.
+    const IS_COLLECTION: bool = false;
     /// No encoding is shorter than this, padding left out; at least 1.
     const MIN_LEN: usize;
     /// Whether there is a [`Buffer`](crate::Buffer) inside.
@@ -142,6 +144,14 @@ fn visit_items_mut<T: Field>(
             item.visit_buffers_mut(name, visit);
         }
     }
+}
+
+/// Refuses arrays and sequences in one another, when the program compiles.
+const fn not_nested<T: Field>() {
+    assert!(
+        !T::IS_COLLECTION,
+        "ROS 2 has no arrays or sequences in one another; put a message between them"
+    );
 }
 
 /// Descriptions of the messages that a message refers to, by name.

@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field, visit_items, visit_items_mut};
+use super::{Bounds, Descriptions, Field, not_nested, visit_items, visit_items_mut};
 use crate::bounded::{BoundedSequence, check};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder, align_up};
@@ -10,7 +10,11 @@ use crate::error::{BoundError, DecodeError, EncodeError};
 
 impl<T: Field> Field for Vec<T> {
     const FIRST_ALIGN: usize = 4;
-    const MIN_LEN: usize = 4;
+    const MIN_LEN: usize = {
+        not_nested::<T>();
+        4
+    };
+    const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
 
@@ -67,7 +71,11 @@ impl<T: Field> Field for Vec<T> {
 
 impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
     const FIRST_ALIGN: usize = 4;
-    const MIN_LEN: usize = 4;
+    const MIN_LEN: usize = {
+        not_nested::<T>();
+        4
+    };
+    const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
     const MAX_LEN: usize = N;

@@ -119,11 +119,13 @@ mod linux {
             let runtime = runtime.clone();
             let look = move || {
                 let mut pause = FIRST_PAUSE;
+                let mut readable = true;
                 while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = connect(&runtime, &prefix, None) {
-                        tracing::warn!("{TABLE} cannot be read any more: {error}");
-                        return;
+                    let result = connect(&runtime, &prefix, None);
+                    if let (Err(error), true) = (&result, readable) {
+                        tracing::warn!("{TABLE} cannot be read, trying on: {error} (said once)");
                     }
+                    readable = result.is_ok();
                     pause = PAUSE;
                 }
             };

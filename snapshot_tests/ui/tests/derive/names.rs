@@ -9,4 +9,11 @@ struct lower_case {
     double__underscore: u8,
 }
 
+#[derive(Clone, BufferMessage)]
+#[ros2(package = "demo_msgs")]
+struct Twice {
+    r#type: u8,
+    type_: u8,
+}
+
 fn main() {}

@@ -1,0 +1,83 @@
+//! The program as a user starts it: two processes, frames, a PNG, one line at the end.
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Command, Output};
+
+/// Each run in a domain of its own, away from whatever else runs on the machine.
+fn camera(domain: u32, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_camera"))
+        .env("ROS_DOMAIN_ID", domain.to_string())
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn last_line(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn drawn_frames_arrive_and_the_last_is_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first.png");
+    let path = first.to_str().unwrap();
+    let output = camera(
+        191,
+        &[
+            "--frames", "8", "--width", "64", "--height", "48", "--rate", "50", "--output", path,
+        ],
+    );
+    let line = last_line(&output);
+    assert!(
+        output.status.success(),
+        "{line} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        line.starts_with("camera: frames=8 lost=0 corrupt=0 backend=cpu p50_us="),
+        "{line}"
+    );
+    let picture = image::open(&first).unwrap().into_rgb8();
+    assert_eq!(picture.dimensions(), (64, 48));
+    assert_eq!(
+        picture.get_pixel(64 - 28, 1).0,
+        [255; 3],
+        "the grid's first column has moved by 7 steps of 4 pixels"
+    );
+
+    // What was received can be sent again.
+    let second = folder.path().join("second.png");
+    let output = camera(
+        192,
+        &[
+            "--frames",
+            "1",
+            "--input",
+            path,
+            "--output",
+            second.to_str().unwrap(),
+        ],
+    );
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(image::open(&second).unwrap().into_rgb8(), picture);
+}
+
+#[test]
+fn a_picture_that_cannot_be_read_is_one_clear_error() {
+    let output = camera(193, &["--input", "/nowhere.png"]);
+    assert!(!output.status.success());
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.starts_with("camera: cannot open /nowhere.png: "),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
