@@ -1,6 +1,6 @@
 //! Generating all bundled messages, formatted, on one thread: CPU time, beside hiroz-codegen on the same files.
 //!
-//! `cargo run --release --manifest-path bench/Cargo.toml --bin generate | grep -v ^cargo:`
+//! `TMPDIR=/dev/shm cargo run --release --manifest-path bench/Cargo.toml --bin generate | grep -v ^cargo:`
 
 use std::collections::HashSet;
 use std::fs;
