@@ -140,9 +140,6 @@ impl<'a> Loader<'a> {
             for skipped in self.roots.iter().flat_map(Root::skipped) {
                 self.diagnostics.push(skipped_package(skipped));
             }
-            // A package that is added there is asked for too.
-            let folders = self.config.search_paths.iter().filter(|path| path.is_dir());
-            self.loaded.inputs.extend(folders.cloned());
             if self.requested.is_empty() && self.roots.len() == self.config.search_paths.len() {
                 let places: Vec<_> = self.roots.iter().map(Root::name).collect();
                 let message = format!("there are no packages in {}", places.join(", "));
