@@ -19,7 +19,7 @@ use crate::{
     suggest::closest,
     syntax::{
         ast::{Base, Message},
-        parse_message,
+        parse_interface,
     },
 };
 
@@ -279,7 +279,7 @@ impl<'a> Loader<'a> {
         };
         let (source, tree) = match file.location.read() {
             Ok(source) => {
-                let tree = parse_message(&source, self.diagnostics);
+                let tree = parse_interface(file.kind, &source, self.diagnostics).remove(0);
                 (source, tree)
             }
             Err(error) => {

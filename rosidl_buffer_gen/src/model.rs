@@ -110,13 +110,15 @@ pub(crate) enum BasicType {
     Uint64,
     Float,
     Double,
+    /// `char` of an `.idl` file; [`Char`](Self::Char) is that of `.msg` files.
+    IdlChar,
 }
 
 impl BasicType {
     /// The size of a value in bytes, in memory and in a message.
     pub(crate) const fn size(self) -> u64 {
         match self {
-            Self::Boolean | Self::Byte | Self::Char | Self::Int8 | Self::Uint8 => 1,
+            Self::Boolean | Self::Byte | Self::Char | Self::Int8 | Self::Uint8 | Self::IdlChar => 1,
             Self::Int16 | Self::Uint16 => 2,
             Self::Int32 | Self::Uint32 | Self::Float => 4,
             Self::Int64 | Self::Uint64 | Self::Double => 8,
@@ -126,7 +128,9 @@ impl BasicType {
     /// The smallest and the largest value, for integers.
     pub(crate) fn range(self) -> Option<(i128, i128)> {
         Some(match self {
-            Self::Byte | Self::Char | Self::Uint8 => (u8::MIN.into(), u8::MAX.into()),
+            Self::Byte | Self::Char | Self::Uint8 | Self::IdlChar => {
+                (u8::MIN.into(), u8::MAX.into())
+            }
             Self::Int8 => (i8::MIN.into(), i8::MAX.into()),
             Self::Int16 => (i16::MIN.into(), i16::MAX.into()),
             Self::Uint16 => (u16::MIN.into(), u16::MAX.into()),

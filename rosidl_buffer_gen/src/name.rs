@@ -36,18 +36,63 @@ impl fmt::Display for PackageName {
 /// What sort of interface a file declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
-    /// A message, from a `.msg` file.
     Msg,
+    Srv,
+    Action,
 }
 
 impl Kind {
     /// Every kind, in the order in which packages list them.
-    pub(crate) const ALL: [Self; 1] = [Self::Msg];
+    pub(crate) const ALL: [Self; 3] = [Self::Msg, Self::Srv, Self::Action];
 
     /// The name of the folder, the file extension and the module.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Msg => "msg",
+            Self::Srv => "srv",
+            Self::Action => "action",
+        }
+    }
+
+    /// The kind that a folder or a file extension is called after.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// What people call an interface of this kind.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Msg => "message",
+            Self::Srv => "service",
+            Self::Action => "action",
+        }
+    }
+
+    /// What ROS 2 appends to the interface's name for each part of a file, in their order.
+    pub(crate) const fn parts(self) -> &'static [&'static str] {
+        match self {
+            Self::Msg => &[""],
+            Self::Srv => &["_Request", "_Response"],
+            Self::Action => &["_Goal", "_Result", "_Feedback"],
+        }
+    }
+
+    /// What ROS 2 appends for the types that it adds to those of the file.
+    pub(crate) const fn implicit(self) -> &'static [&'static str] {
+        match self {
+            Self::Msg => &[],
+            Self::Srv => &["_Event"],
+            Self::Action => &[
+                "_SendGoal",
+                "_SendGoal_Request",
+                "_SendGoal_Response",
+                "_SendGoal_Event",
+                "_GetResult",
+                "_GetResult_Request",
+                "_GetResult_Response",
+                "_GetResult_Event",
+                "_FeedbackMessage",
+            ],
         }
     }
 }
@@ -76,17 +121,29 @@ impl InterfaceName {
         })
     }
 
-    /// Reads `package/msg/Name`, or `package/Name` for a message.
+    /// Reads `package/msg/Name`, or `package/Name` for a message. Of services and actions also the
+    /// names of parts and of implicit types, such as `package/srv/Name_Event`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (package, rest) = text.split_once('/')?;
         let (kind, name) = match rest.split_once('/') {
-            Some((kind, name)) => (
-                Kind::ALL.into_iter().find(|known| known.as_str() == kind)?,
-                name,
-            ),
+            Some((kind, name)) => (Kind::named(kind)?, name),
             None => (Kind::Msg, rest),
         };
-        Self::new(PackageName::new(package)?, kind, name)
+        let package = PackageName::new(package)?;
+        let suffixes = kind.implicit().iter().rev();
+        let of_implicit = suffixes
+            .filter_map(|suffix| Some((name.strip_suffix(suffix)?, suffix)))
+            .find_map(|(name, suffix)| Some(Self::new(package.clone(), kind, name)?.with(suffix)));
+        of_implicit.or_else(|| Self::new(package, kind, name))
+    }
+
+    /// The name of a type that belongs to this interface, such as its `_Request`.
+    pub(crate) fn with(&self, suffix: &str) -> Self {
+        Self {
+            package: self.package.clone(),
+            kind: self.kind,
+            name: format!("{}{suffix}", self.name).into(),
+        }
     }
 
     pub(crate) fn package(&self) -> &PackageName {
@@ -316,10 +373,21 @@ mod tests {
         assert_eq!(name.to_string(), "a_b/msg/Foo");
         assert_eq!(InterfaceName::parse("a_b/Foo"), Some(name));
         for text in [
+            "a/srv/Foo",
+            "a/srv/Foo_Request",
+            "a/srv/Foo_Request_Event",
+            "a/action/Foo_SendGoal_Request",
+            "a/action/Foo_FeedbackMessage",
+        ] {
+            assert_eq!(InterfaceName::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
             "Foo",
             "a_b/",
             "/Foo",
             "a_b/xyz/Foo",
+            "a_b/msg/Foo_Event",
+            "a_b/srv/Foo_Bar_Event",
             "a_b/msg/Foo/x",
             "A/msg/Foo",
             "a_b/msg/foo",

@@ -61,7 +61,8 @@ impl Source {
 pub(crate) struct Line {
     /// What is in the line, without what ends it.
     pub(crate) span: Span,
-    end_with_separator: usize,
+    /// Where the next line starts.
+    pub(crate) end_with_separator: usize,
 }
 
 /// The lines of a text, as Python's `splitlines` takes it apart.

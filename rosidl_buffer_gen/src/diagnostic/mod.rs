@@ -27,6 +27,8 @@ pub(crate) enum Code {
     NotUtf8,
     /// A line that is neither a field nor a constant.
     BadLine,
+    /// Too few or too many parts for a service or an action.
+    BadParts,
     BadName,
     BadType,
     BadBound,
@@ -56,6 +58,7 @@ impl Code {
             Self::TooLarge => "too_large",
             Self::NotUtf8 => "not_utf8",
             Self::BadLine => "bad_line",
+            Self::BadParts => "bad_parts",
             Self::BadName => "bad_name",
             Self::BadType => "bad_type",
             Self::BadBound => "bad_bound",

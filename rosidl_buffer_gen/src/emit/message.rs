@@ -53,6 +53,7 @@ fn emit_field(field: &Field, message: &Message, interfaces: &Interfaces) -> Toke
     let same_in_rust = match value_type {
         ValueType::Basic(BasicType::Byte) => Some(quote!(byte)),
         ValueType::Basic(BasicType::Char) => Some(quote!(char)),
+        ValueType::Basic(BasicType::IdlChar) => Some(quote!(idl_char)),
         _ => None,
     };
     let default = field.default.as_ref().map(|default| {

@@ -83,7 +83,7 @@ fn path(target: &InterfaceName, from: &InterfaceName, interfaces: &Interfaces) -
 fn basic_type(basic: BasicType) -> TokenStream {
     match basic {
         BasicType::Boolean => quote!(bool),
-        BasicType::Byte | BasicType::Char | BasicType::Uint8 => quote!(u8),
+        BasicType::Byte | BasicType::Char | BasicType::Uint8 | BasicType::IdlChar => quote!(u8),
         BasicType::Int8 => quote!(i8),
         BasicType::Int16 => quote!(i16),
         BasicType::Uint16 => quote!(u16),

@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     load::Loaded,
     model::{BasicType, Constant, Doc, Field, FieldType, Message, Storage, ValueType},
-    name::{InterfaceName, Kind, PackageName},
+    name::{InterfaceName, PackageName},
     source::{Source, Span},
     syntax::ast::{self, Array, Base, Primitive},
 };
@@ -122,12 +122,16 @@ impl Resolver<'_> {
             Base::Primitive(found) => Some(primitive(*found)),
             Base::BoundedText { wide: false, bound } => Some(ValueType::BoundedString(*bound)),
             Base::BoundedText { wide: true, bound } => Some(ValueType::BoundedWString(*bound)),
-            Base::Named { package, name } => {
+            Base::Named {
+                package,
+                kind,
+                name,
+            } => {
                 let package = match package {
                     Some(package) => PackageName::new(package)?,
                     None => self.name.package().clone(),
                 };
-                let target = InterfaceName::new(package, Kind::Msg, name)?;
+                let target = InterfaceName::new(package, *kind, name)?;
                 if self.loaded.messages.contains_key(&target) {
                     return Some(ValueType::Namespaced(target));
                 }
@@ -164,6 +168,7 @@ fn primitive(primitive: Primitive) -> ValueType {
         Primitive::Int64 => BasicType::Int64,
         Primitive::Uint64 => BasicType::Uint64,
         Primitive::String => return ValueType::String,
+        Primitive::IdlChar => BasicType::IdlChar,
         Primitive::Wstring => return ValueType::WString,
     })
 }

@@ -1,6 +1,9 @@
-//! The syntax tree of a `.msg` file: what is written there, not yet what it means.
+//! The syntax tree of an interface file: what is written there, not yet what it means.
+//!
+//! A `.msg` file is one [`Message`], a `.srv` file two and an `.action` file three, whatever the
+//! language it is written in.
 
-use crate::source::Span;
+use crate::{name::Kind, source::Span};
 
 /// A message file, or one part of a file that has several.
 #[derive(Debug, Default)]
@@ -61,6 +64,7 @@ pub(crate) enum Base {
     /// Legal names; the package is missing if it is the file's own.
     Named {
         package: Option<String>,
+        kind: Kind,
         name: String,
     },
 }
@@ -92,6 +96,8 @@ pub(crate) enum Primitive {
     Uint64,
     String,
     Wstring,
+    /// `char` of an `.idl` file, which `.msg` files have no word for.
+    IdlChar,
 }
 
 impl Primitive {

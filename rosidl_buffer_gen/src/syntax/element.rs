@@ -26,11 +26,17 @@ pub(super) fn parse_element(
     diagnostics: &mut Diagnostics,
 ) -> Option<Element> {
     let Some(mut pairs) = parts(Rule::element, line) else {
-        diagnostics.push(
-            Diagnostic::new(Code::BadLine, "this is neither a field nor a constant")
-                .at(source, start..start + line.len(), "a name is missing")
-                .help("a field is `type name`, a constant `type NAME=value`"),
-        );
+        let diagnostic = Diagnostic::new(Code::BadLine, "this is neither a field nor a constant");
+        let span = start..start + line.len();
+        diagnostics.push(if line.starts_with("---") {
+            diagnostic.at(source, span, "").help(
+                "between the parts of a service or an action, a line is `---` without anything else",
+            )
+        } else {
+            diagnostic
+                .at(source, span, "a name is missing")
+                .help("a field is `type name`, a constant `type NAME=value`")
+        });
         return None;
     };
     let (type_token, declaration) = (pairs.next()?, pairs.next()?);

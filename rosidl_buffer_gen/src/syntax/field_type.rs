@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
-    name,
+    name::{self, Kind},
     source::{Source, Span},
 };
 
@@ -125,6 +125,7 @@ fn parse_named(
     if package_ok && name::is_message_name(message) {
         return Some(Base::Named {
             package: package.map(str::to_owned),
+            kind: Kind::Msg,
             name: message.to_owned(),
         });
     }
@@ -184,6 +185,7 @@ mod tests {
     fn named(package: Option<&str>, name: &str) -> Base {
         Base::Named {
             package: package.map(str::to_owned),
+            kind: Kind::Msg,
             name: name.to_owned(),
         }
     }

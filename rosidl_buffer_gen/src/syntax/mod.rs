@@ -14,7 +14,7 @@ mod number;
 mod parse;
 mod value;
 
-pub(crate) use parse::parse_message;
+pub(crate) use parse::parse_interface;
 
 /// What pest makes of `grammar.pest`.
 mod grammar {

@@ -8,15 +8,87 @@ use super::{
 };
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
+    name::Kind,
     source::{Source, Span, is_space, lines},
 };
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Reads a `.msg` file. What is wrong is told; the rest is in the tree.
-pub(crate) fn parse_message(source: &Source, diagnostics: &mut Diagnostics) -> Message {
+/// What stands, alone, in the line between the parts of a service or an action.
+const SEPARATOR: &str = "---";
+
+/// Reads an interface file: one message for each part that the kind has. What is wrong is told; the
+/// rest is in the trees.
+pub(crate) fn parse_interface(
+    kind: Kind,
+    source: &Source,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Message> {
     // One byte for one byte, so that places stay the same.
     let text = source.text().replace('\t', " ");
+    let start = if text.starts_with(BYTE_ORDER_MARK) {
+        diagnostics.push(
+            Diagnostic::new(Code::BadLine, "the file starts with a byte order mark")
+                .at(source, 0..BYTE_ORDER_MARK.len(), "")
+                .help("save it as UTF-8 without one"),
+        );
+        BYTE_ORDER_MARK.len()
+    } else {
+        0
+    };
+    let expected = kind.parts().len();
+    let mut parts = parts(kind, &text, start);
+    if parts.len() != expected {
+        // Of too many, the first that there should not be.
+        let place = parts.get(expected).map_or(text.len()..text.len(), |part| {
+            part.start.saturating_sub(SEPARATOR.len() + 1)..part.start.saturating_sub(1)
+        });
+        let message = format!(
+            "{} {} has {} lines `---`, this file has {}",
+            if kind == Kind::Action { "an" } else { "a" },
+            kind.noun(),
+            expected - 1,
+            parts.len() - 1
+        );
+        diagnostics.push(
+            Diagnostic::new(Code::BadParts, message)
+                .at(source, place, "")
+                .help(format!("the parts are {}", part_names(kind))),
+        );
+        parts.resize(expected, text.len()..text.len());
+    }
+    parts
+        .into_iter()
+        .map(|part| parse_part(source, &text, part, diagnostics))
+        .collect()
+}
+
+/// The places of the parts: all of the text for a message, else what lines `---` divide it into.
+fn parts(kind: Kind, text: &str, start: usize) -> Vec<Span> {
+    let mut parts = Vec::new();
+    let mut part_start = start;
+    if kind != Kind::Msg {
+        for line in lines(&text[start..]) {
+            if text[start..][line.span.clone()] == *SEPARATOR {
+                parts.push(part_start..start + line.span.start);
+                part_start = start + line.end_with_separator;
+            }
+        }
+    }
+    parts.push(part_start..text.len());
+    parts
+}
+
+/// The names of the parts, in words.
+fn part_names(kind: Kind) -> String {
+    let names = kind.parts().iter();
+    let names: Vec<_> = names
+        .map(|name| name.trim_start_matches('_').to_lowercase())
+        .collect();
+    names.join(", ")
+}
+
+fn parse_part(source: &Source, text: &str, part: Span, diagnostics: &mut Diagnostics) -> Message {
     let mut parser = Parser {
         source,
         diagnostics,
@@ -25,18 +97,7 @@ pub(crate) fn parse_message(source: &Source, diagnostics: &mut Diagnostics) -> M
         pending: Vec::new(),
         last: None,
     };
-    let start = if text.starts_with(BYTE_ORDER_MARK) {
-        parser.error(
-            Code::BadLine,
-            0..BYTE_ORDER_MARK.len(),
-            "the file starts with a byte order mark",
-            "save it as UTF-8 without one",
-        );
-        BYTE_ORDER_MARK.len()
-    } else {
-        0
-    };
-    parser.lines(&text[start..], start);
+    parser.lines(&text[part.clone()], part.start);
     parser.finish()
 }
 
@@ -190,7 +251,7 @@ mod tests {
     fn parse_any(text: &str) -> (Message, bool) {
         let source = Source::new("A.msg".to_owned(), text.to_owned());
         let mut diagnostics = Diagnostics::default();
-        let message = parse_message(&source, &mut diagnostics);
+        let message = parse_interface(Kind::Msg, &source, &mut diagnostics).remove(0);
         (message, diagnostics.has_errors())
     }
 
@@ -263,6 +324,54 @@ mod tests {
         );
         assert_eq!(comments("int8 x # # a"), [vec!["# a"]]);
         assert_eq!(comments("int8 x\n\t# tab"), [vec!["tab"]]);
+    }
+
+    /// The field names of each part.
+    fn parts_of(kind: Kind, text: &str) -> (Vec<Vec<String>>, bool) {
+        let source = Source::new("A.srv".to_owned(), text.to_owned());
+        let mut diagnostics = Diagnostics::default();
+        let parts = parse_interface(kind, &source, &mut diagnostics);
+        let names = |part: &Message| {
+            let names = part.fields.iter().map(|field| field.name.text.clone());
+            names.collect()
+        };
+        (parts.iter().map(names).collect(), diagnostics.has_errors())
+    }
+
+    #[test]
+    fn services_and_actions_have_parts() {
+        let (parts, failed) = parts_of(Kind::Srv, "int8 a\r\n---\r\nint8 a\nint8 b");
+        assert!(!failed);
+        assert_eq!(parts, [vec!["a"], vec!["a", "b"]]);
+        let (parts, failed) = parts_of(Kind::Action, "int8 g\n---\n---\nint8 f");
+        assert!(!failed);
+        assert_eq!(parts, [vec!["g"], vec![], vec!["f"]]);
+        for text in ["---", "---\n", "\n---\u{2028}", "# a\n---\n# b"] {
+            assert!(!parts_of(Kind::Srv, text).1, "{text:?}");
+        }
+        for text in [
+            "",
+            "int8 a",
+            "--- \n",
+            " ---",
+            "---# c",
+            "---\n---",
+            "----",
+            "\u{feff}---",
+        ] {
+            let (parts, failed) = parts_of(Kind::Srv, text);
+            assert!(failed && parts.len() == 2, "{text:?}");
+        }
+        assert!(parts_of(Kind::Action, "---").1);
+        assert!(parts_of(Kind::Msg, "int8 a\n---\nint8 b").1);
+    }
+
+    #[test]
+    fn each_part_has_its_comment() {
+        let source = Source::new("A.srv".to_owned(), "# a\n---\n# b\nint8 x".to_owned());
+        let parts = parse_interface(Kind::Srv, &source, &mut Diagnostics::default());
+        assert_eq!(parts[0].comment.lines, ["a"]);
+        assert_eq!(parts[1].comment.lines, ["b"]);
     }
 
     #[test]
