@@ -1,7 +1,7 @@
 //! Model → type descriptions, from which the type hashes come.
 //!
-//! Default values are left out: they are not part of the hash, and at run time the types describe
-//! themselves.
+//! Services and actions are described with the types that ROS 2 adds to their parts: the fields, names
+//! and their order are those of `rosidl_parser` (`definition.py`), which hashes depend on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,67 +12,198 @@ use rosidl_type_description::{
 
 use crate::{
     model::{BasicType, FieldType, Interfaces, Message, ValueType},
-    name::InterfaceName,
+    name::{InterfaceName, Kind},
 };
 
 /// The member that ROS 2 gives a message without fields.
 const EMPTY_MEMBER: &str = "structure_needs_at_least_one_member";
 
-/// The type hash of each message.
-pub(crate) fn type_hashes(interfaces: &Interfaces) -> BTreeMap<InterfaceName, TypeHash> {
-    let mut individual = BTreeMap::new();
-    // All that a message refers to, directly or not.
-    let mut closures: BTreeMap<&InterfaceName, BTreeSet<&InterfaceName>> = BTreeMap::new();
-    let mut hashes = BTreeMap::new();
-    for name in &interfaces.order {
-        let Some(message) = interfaces.messages.get(name) else {
-            continue;
-        };
-        let mut closure = BTreeSet::new();
-        for field in &message.fields {
-            if let ValueType::Namespaced(target) = field.field_type.value_type()
-                && closure.insert(target)
-            {
-                closure.extend(closures.get(target).into_iter().flatten());
-            }
-        }
-        individual.insert(name, describe(message));
-        let referenced = closure
-            .iter()
-            .filter_map(|name| individual.get(name).cloned());
-        let top = individual[name].clone();
-        hashes.insert(
-            name.clone(),
-            TypeDescription::new(top, referenced).type_hash(),
-        );
-        closures.insert(name, closure);
-    }
-    hashes
+/// The descriptions of all types, those that ROS 2 adds included.
+#[derive(Debug, Default)]
+pub(crate) struct Descriptions {
+    types: BTreeMap<InterfaceName, Described>,
 }
 
-fn describe(message: &Message) -> IndividualTypeDescription {
-    let mut fields: Vec<_> = message
-        .fields
-        .iter()
-        .map(|field| Field {
-            name: field.name.clone(),
-            field_type: describe_type(&field.field_type),
-            default_value: String::new(),
-        })
-        .collect();
-    if fields.is_empty() {
-        fields.push(Field {
-            name: EMPTY_MEMBER.to_owned(),
-            field_type: DescribedType {
-                type_id: type_id::UINT8,
-                ..DescribedType::default()
-            },
-            default_value: String::new(),
-        });
+#[derive(Debug)]
+struct Described {
+    own: IndividualTypeDescription,
+    /// All that the type refers to, directly or not.
+    closure: BTreeSet<InterfaceName>,
+}
+
+impl Descriptions {
+    pub(crate) fn of(interfaces: &Interfaces) -> Self {
+        let mut descriptions = Self::default();
+        for name in &interfaces.order {
+            if let Some(message) = interfaces.messages.get(name) {
+                let references =
+                    message
+                        .fields
+                        .iter()
+                        .filter_map(|field| match field.field_type.value_type() {
+                            ValueType::Namespaced(target) => Some(target.clone()),
+                            _ => None,
+                        });
+                descriptions.add(name.clone(), fields(message), references.collect());
+            }
+        }
+        for name in interfaces.declarations.keys() {
+            match name.kind() {
+                Kind::Msg => {}
+                Kind::Srv => descriptions.add_service(name),
+                Kind::Action => descriptions.add_action(name),
+            }
+        }
+        descriptions
     }
-    IndividualTypeDescription {
-        type_name: message.name.to_string(),
-        fields,
+
+    /// The names of all types.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &InterfaceName> {
+        self.types.keys()
+    }
+
+    /// The description of a type with all that it refers to.
+    pub(crate) fn get(&self, name: &InterfaceName) -> Option<TypeDescription> {
+        let described = self.types.get(name)?;
+        let referenced = described.closure.iter();
+        let referenced = referenced.filter_map(|name| Some(self.types.get(name)?.own.clone()));
+        Some(TypeDescription::new(described.own.clone(), referenced))
+    }
+
+    pub(crate) fn hash(&self, name: &InterfaceName) -> Option<TypeHash> {
+        Some(self.get(name)?.type_hash())
+    }
+
+    /// Adds a type; what it refers to was added before.
+    fn add(&mut self, name: InterfaceName, fields: Vec<Field>, references: Vec<InterfaceName>) {
+        let mut closure = BTreeSet::new();
+        for target in references {
+            if let Some(described) = self.types.get(&target) {
+                closure.extend(described.closure.iter().cloned());
+            }
+            closure.insert(target);
+        }
+        let own = IndividualTypeDescription {
+            type_name: name.to_string(),
+            fields,
+        };
+        self.types.insert(name, Described { own, closure });
+    }
+
+    /// Adds a type all of whose fields are of types that have a name.
+    fn add_of(&mut self, name: &InterfaceName, fields: &[(&str, Of)]) {
+        let references = fields.iter().filter_map(|(_, of)| match of {
+            Of::Type(target) | Of::AtMostOne(target) => Some(target.clone()),
+            Of::Basic(_) => None,
+        });
+        let references = references.collect();
+        let fields = fields.iter().map(|(name, of)| field(name, of.describe()));
+        self.add(name.clone(), fields.collect(), references);
+    }
+
+    /// The event of a service and the service itself.
+    fn add_service(&mut self, name: &InterfaceName) {
+        let [request, response, event] = ["_Request", "_Response", "_Event"].map(|s| name.with(s));
+        self.add_of(
+            &event,
+            &[
+                ("info", Of::Type(InterfaceName::event_info())),
+                ("request", Of::AtMostOne(request.clone())),
+                ("response", Of::AtMostOne(response.clone())),
+            ],
+        );
+        self.add_of(
+            name,
+            &[
+                ("request_message", Of::Type(request)),
+                ("response_message", Of::Type(response)),
+                ("event_message", Of::Type(event)),
+            ],
+        );
+    }
+
+    /// The services and the message of an action, and the action itself.
+    fn add_action(&mut self, name: &InterfaceName) {
+        let [goal, result, feedback] = ["_Goal", "_Result", "_Feedback"].map(|s| name.with(s));
+        let (send_goal, get_result) = (name.with("_SendGoal"), name.with("_GetResult"));
+        let message = name.with("_FeedbackMessage");
+        let goal_id = || ("goal_id", Of::Type(InterfaceName::goal_id()));
+        self.add_of(
+            &send_goal.with("_Request"),
+            &[goal_id(), ("goal", Of::Type(goal.clone()))],
+        );
+        self.add_of(
+            &send_goal.with("_Response"),
+            &[
+                ("accepted", Of::Basic(type_id::BOOLEAN)),
+                ("stamp", Of::Type(InterfaceName::time())),
+            ],
+        );
+        self.add_service(&send_goal);
+        self.add_of(&get_result.with("_Request"), &[goal_id()]);
+        self.add_of(
+            &get_result.with("_Response"),
+            &[
+                ("status", Of::Basic(type_id::INT8)),
+                ("result", Of::Type(result.clone())),
+            ],
+        );
+        self.add_service(&get_result);
+        self.add_of(
+            &message,
+            &[goal_id(), ("feedback", Of::Type(feedback.clone()))],
+        );
+        self.add_of(
+            name,
+            &[
+                ("goal", Of::Type(goal)),
+                ("result", Of::Type(result)),
+                ("feedback", Of::Type(feedback)),
+                ("send_goal_service", Of::Type(send_goal)),
+                ("get_result_service", Of::Type(get_result)),
+                ("feedback_message", Of::Type(message)),
+            ],
+        );
+    }
+}
+
+/// The type of a field that ROS 2 adds.
+enum Of {
+    Basic(u8),
+    Type(InterfaceName),
+    /// A sequence that is empty or holds one.
+    AtMostOne(InterfaceName),
+}
+
+impl Of {
+    fn describe(&self) -> DescribedType {
+        match self {
+            Self::Basic(id) => plain(*id),
+            Self::Type(name) => nested(name),
+            Self::AtMostOne(name) => DescribedType {
+                type_id: type_id::NESTED_TYPE + type_id::BOUNDED_SEQUENCE_OFFSET,
+                capacity: 1,
+                ..nested(name)
+            },
+        }
+    }
+}
+
+fn fields(message: &Message) -> Vec<Field> {
+    if message.fields.is_empty() {
+        return vec![field(EMPTY_MEMBER, plain(type_id::UINT8))];
+    }
+    let fields = message.fields.iter();
+    fields
+        .map(|described| field(&described.name, describe_type(&described.field_type)))
+        .collect()
+}
+
+fn field(name: &str, field_type: DescribedType) -> Field {
+    Field {
+        name: name.to_owned(),
+        field_type,
+        default_value: String::new(),
     }
 }
 
@@ -89,10 +220,7 @@ fn describe_type(field_type: &FieldType) -> DescribedType {
             string_capacity: *bound,
             ..plain(type_id::BOUNDED_WSTRING)
         },
-        ValueType::Namespaced(name) => DescribedType {
-            nested_type_name: name.to_string(),
-            ..plain(type_id::NESTED_TYPE)
-        },
+        ValueType::Namespaced(name) => nested(name),
     };
     let (offset, capacity) = match field_type {
         FieldType::Single(_) => (0, 0),
@@ -103,6 +231,13 @@ fn describe_type(field_type: &FieldType) -> DescribedType {
     described.type_id += offset;
     described.capacity = capacity;
     described
+}
+
+fn nested(name: &InterfaceName) -> DescribedType {
+    DescribedType {
+        nested_type_name: name.to_string(),
+        ..plain(type_id::NESTED_TYPE)
+    }
 }
 
 fn plain(type_id: u8) -> DescribedType {

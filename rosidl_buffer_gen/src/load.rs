@@ -14,12 +14,12 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Placement,
     name::{InterfaceName, PackageName},
-    package::{InterfaceFile, Package, Root, Skipped, installed},
+    package::{InterfaceFile, Language, Package, Root, Skipped, installed},
     source::{MAX_BYTES, ReadError, Source},
     suggest::closest,
     syntax::{
         ast::{Base, Message},
-        parse_interface,
+        parse_idl, parse_interface,
     },
 };
 
@@ -30,6 +30,9 @@ const INTERFACES_CRATE: &str = "rosidl_buffer_interfaces";
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) packages: BTreeMap<PackageName, LoadedPackage>,
+    /// What the files declare.
+    pub(crate) declarations: BTreeMap<InterfaceName, LoadedFile>,
+    /// The messages, and the parts of services and actions.
     pub(crate) messages: BTreeMap<InterfaceName, LoadedMessage>,
     /// What Cargo must watch.
     pub(crate) inputs: Vec<PathBuf>,
@@ -40,6 +43,17 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// Whether there is a type of this name, written in a file or added by ROS 2.
+    pub(crate) fn knows(&self, name: &InterfaceName) -> bool {
+        let is_implicit = |declared: &InterfaceName| {
+            let mut suffixes = declared.kind().implicit().iter();
+            suffixes.any(|suffix| declared.with(suffix) == *name)
+        };
+        self.messages.contains_key(name)
+            || self.declarations.contains_key(name)
+            || self.declarations.keys().any(is_implicit)
+    }
+
     /// What to say about a package that is in none of the places that were searched.
     pub(crate) fn unknown_package(&self, package: &PackageName) -> Diagnostic {
         let available = self.available.iter().map(PackageName::as_str);
@@ -57,6 +71,12 @@ pub(crate) struct LoadedPackage {
     pub(crate) placement: Placement,
     /// Where the package was found, in words.
     pub(crate) found: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct LoadedFile {
+    pub(crate) source: Arc<Source>,
+    pub(crate) language: Language,
 }
 
 #[derive(Debug)]
@@ -270,38 +290,56 @@ impl<'a> Loader<'a> {
             self.loaded.inputs.push(path.clone());
         }
         let Some(name) = InterfaceName::new(package.clone(), file.kind, &file.stem) else {
+            let noun = file.kind.noun();
             self.error(
                 Code::BadName,
-                format!("{place}: `{}` is not a name for a message", file.stem),
-                "message names are letters and digits, the first letter upper case",
+                format!(
+                    "{place}: `{}` is not a name for {}",
+                    file.stem,
+                    file.kind.with_article()
+                ),
+                format!("{noun} names are letters and digits, the first letter upper case"),
             );
             return;
         };
-        let (source, tree) = match file.location.read() {
+        let (source, trees) = match file.location.read() {
             Ok(source) => {
-                let tree = parse_interface(file.kind, &source, self.diagnostics).remove(0);
-                (source, tree)
+                let trees = match file.language {
+                    Language::Ros => parse_interface(file.kind, &source, self.diagnostics),
+                    Language::Idl => parse_idl(&name, &source, self.diagnostics),
+                };
+                (source, trees)
             }
             Err(error) => {
                 self.diagnostics.push(unreadable(&place, error));
                 // The name is known: what refers to it is right.
-                (Source::new(place, String::new()), Message::default())
+                let trees = name.kind().parts().iter().map(|_| Message::default());
+                (Source::new(place, String::new()), trees.collect())
             }
         };
-        for field in &tree.fields {
-            if let Base::Named {
-                package: Some(package),
-                ..
-            } = &field.field_type.base
-                && let Some(package) = PackageName::new(package)
-            {
-                self.enqueue(&package);
-            }
+        for message in name.kind().implied_messages() {
+            self.enqueue(message.package());
         }
         let source = Arc::new(source);
+        for (tree, suffix) in trees.into_iter().zip(name.kind().parts()) {
+            for field in &tree.fields {
+                if let Base::Named {
+                    package: Some(package),
+                    ..
+                } = &field.field_type.base
+                    && let Some(package) = PackageName::new(package)
+                {
+                    self.enqueue(&package);
+                }
+            }
+            let source = source.clone();
+            let message = LoadedMessage { source, tree };
+            self.loaded.messages.insert(name.with(suffix), message);
+        }
+        let language = file.language;
         self.loaded
-            .messages
-            .insert(name, LoadedMessage { source, tree });
+            .declarations
+            .insert(name, LoadedFile { source, language });
     }
 }
 

@@ -9,7 +9,10 @@ use crate::name::{InterfaceName, PackageName};
 /// All interfaces of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Interfaces {
-    /// By name; whatever a message refers to is here as well.
+    /// What each file declares, by name.
+    pub(crate) declarations: BTreeMap<InterfaceName, Declaration>,
+    /// The messages, and the parts of services and actions, by name; whatever one refers to is here as
+    /// well.
     pub(crate) messages: BTreeMap<InterfaceName, Message>,
     /// The names of all messages, each after those that it refers to.
     pub(crate) order: Vec<InterfaceName>,
@@ -26,6 +29,16 @@ pub(crate) enum Placement {
     Emitted,
     /// It is in another crate, in the module of this path.
     Extern(String),
+}
+
+/// A file that declares an interface. Its name is that of the message, or the one of which the parts
+/// of a service or an action have theirs.
+#[derive(Debug)]
+pub(crate) struct Declaration {
+    /// What the file says.
+    pub(crate) text: String,
+    /// What ROS 2 calls the language of the file.
+    pub(crate) encoding: &'static str,
 }
 
 #[derive(Debug)]

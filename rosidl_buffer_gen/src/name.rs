@@ -4,7 +4,12 @@
 //! No other module puts a Rust identifier together. What Rust cannot use as a name gets a trailing
 //! `_`: no legal ROS name ends in one, so the result never meets another name.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 /// The name of a package, such as `sensor_msgs`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,12 +73,34 @@ impl Kind {
         }
     }
 
+    /// The same with `a` or `an`.
+    pub(crate) const fn with_article(self) -> &'static str {
+        match self {
+            Self::Msg => "a message",
+            Self::Srv => "a service",
+            Self::Action => "an action",
+        }
+    }
+
     /// What ROS 2 appends to the interface's name for each part of a file, in their order.
     pub(crate) const fn parts(self) -> &'static [&'static str] {
         match self {
             Self::Msg => &[""],
             Self::Srv => &["_Request", "_Response"],
             Self::Action => &["_Goal", "_Result", "_Feedback"],
+        }
+    }
+
+    /// The messages that are in the types which ROS 2 adds.
+    pub(crate) fn implied_messages(self) -> Vec<InterfaceName> {
+        match self {
+            Self::Msg => Vec::new(),
+            Self::Srv => vec![InterfaceName::event_info()],
+            Self::Action => vec![
+                InterfaceName::goal_id(),
+                InterfaceName::time(),
+                InterfaceName::event_info(),
+            ],
         }
     }
 
@@ -135,6 +162,30 @@ impl InterfaceName {
             .filter_map(|suffix| Some((name.strip_suffix(suffix)?, suffix)))
             .find_map(|(name, suffix)| Some(Self::new(package.clone(), kind, name)?.with(suffix)));
         of_implicit.or_else(|| Self::new(package, kind, name))
+    }
+
+    /// The message that tells what happened to a service's request.
+    pub(crate) fn event_info() -> Self {
+        Self::message("service_msgs", "ServiceEventInfo")
+    }
+
+    /// The message that tells one goal of an action from the others.
+    pub(crate) fn goal_id() -> Self {
+        Self::message("unique_identifier_msgs", "UUID")
+    }
+
+    /// The message that tells when a goal was accepted.
+    pub(crate) fn time() -> Self {
+        Self::message("builtin_interfaces", "Time")
+    }
+
+    /// A message whose names are known to be legal.
+    fn message(package: &str, name: &str) -> Self {
+        Self {
+            package: PackageName(package.into()),
+            kind: Kind::Msg,
+            name: name.into(),
+        }
     }
 
     /// The name of a type that belongs to this interface, such as its `_Request`.
@@ -220,6 +271,20 @@ pub(crate) fn module_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<
             }
             module
         })
+        .collect()
+}
+
+/// The names of the views of `messages` that cannot be called `…Ref`, because another of `types` in the
+/// same module is.
+pub(crate) fn view_names<'a>(
+    types: impl IntoIterator<Item = &'a InterfaceName>,
+    messages: impl IntoIterator<Item = &'a InterfaceName>,
+) -> BTreeMap<InterfaceName, String> {
+    let types: BTreeSet<_> = types.into_iter().collect();
+    let usual = messages.into_iter().map(|name| (name, name.with("Ref")));
+    usual
+        .filter(|(_, view)| types.contains(view))
+        .map(|(name, view)| (name.clone(), format!("{}_", view.name())))
         .collect()
 }
 

@@ -11,7 +11,7 @@ use rosidl_type_description::TypeHash;
 
 use crate::{
     Config, Error, Report,
-    describe::type_hashes,
+    describe::Descriptions,
     diagnostic::{Code, Diagnostic, Diagnostics},
     emit::emit,
     load::{Loaded, load, skipped_package},
@@ -53,8 +53,8 @@ impl Config {
                 println!("cargo::warning={}", warning.one_line());
             }
         }
-        let hashes = type_hashes(&interfaces);
-        let files = emit(&interfaces, &hashes, self.crate_package.as_ref());
+        let descriptions = Descriptions::of(&interfaces);
+        let files = emit(&interfaces, &descriptions, self.crate_package.as_ref());
         let mut report = Report::new(&loaded, warnings);
         report.written = write(&out_dir, &files).map_err(|(path, error)| {
             Diagnostic::new(
@@ -91,15 +91,16 @@ impl Config {
         let (loaded, interfaces) = config.resolved(&mut diagnostics);
         for name in &wanted {
             // A package that is missing was told already.
-            if loaded.packages.contains_key(name.package()) && !loaded.messages.contains_key(name) {
+            if loaded.packages.contains_key(name.package()) && !loaded.knows(name) {
                 diagnostics.push(unknown(&loaded, None, name));
             }
         }
         let warnings = diagnostics.finish().map_err(Error::new)?;
-        let hashes = type_hashes(&interfaces).into_iter();
-        let hashes = hashes.filter(|(name, _)| wanted.is_empty() || wanted.contains(name));
-        let hashes = hashes
-            .map(|(name, hash)| (name.to_string(), hash))
+        let descriptions = Descriptions::of(&interfaces);
+        let names = descriptions.names();
+        let hashes = names
+            .filter(|name| wanted.is_empty() || wanted.contains(name))
+            .filter_map(|name| Some((name.to_string(), descriptions.hash(name)?)))
             .collect();
         Ok((hashes, Report::new(&loaded, warnings)))
     }

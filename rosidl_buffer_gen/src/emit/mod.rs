@@ -1,23 +1,26 @@
 //! Model → files, as text.
 //!
-//! What depends on a type is put together from tokens and formatted (`message`, `types`, `value`,
-//! `doc`); files that are mostly fixed text are templates (`scaffold`). Nothing is decided here and
-//! nothing can fail on input.
+//! What depends on a type is put together from tokens and formatted (`interface`, `message`, `types`,
+//! `value`, `doc`); files that are mostly fixed text are templates (`scaffold`). Nothing is decided
+//! here and nothing can fail on input.
 
+mod context;
 mod doc;
+mod interface;
 mod message;
 mod scaffold;
 mod types;
 mod value;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use rosidl_type_description::TypeHash;
+use context::Context;
 
 use crate::{
     config::CratePackage,
-    model::{Interfaces, Message, Placement},
-    name::{InterfaceName, Kind, module_names, rust_name},
+    describe::Descriptions,
+    model::{Interfaces, Placement},
+    name::{Kind, module_names, rust_name},
 };
 
 /// A file to be written, its path relative to the output folder.
@@ -30,11 +33,12 @@ pub(crate) struct OutputFile {
 /// All files for the packages that are generated here.
 pub(crate) fn emit(
     interfaces: &Interfaces,
-    hashes: &BTreeMap<InterfaceName, TypeHash>,
+    descriptions: &Descriptions,
     crate_package: Option<&CratePackage>,
 ) -> Vec<OutputFile> {
     let mut files = Vec::new();
     let mut packages = Vec::new();
+    let context = Context::new(interfaces, descriptions);
     let sources = PathBuf::from(if crate_package.is_some() { "src" } else { "" });
     for (package, placement) in &interfaces.packages {
         if *placement != Placement::Emitted {
@@ -44,27 +48,24 @@ pub(crate) fn emit(
         let folder = sources.join(&module);
         let mut kinds = Vec::new();
         for kind in Kind::ALL {
-            let of_kind = |message: &&Message| {
-                message.name.package() == package && message.name.kind() == kind
-            };
-            let messages: Vec<_> = interfaces.messages.values().filter(of_kind).collect();
-            if messages.is_empty() {
+            let declarations = interfaces.declarations.iter();
+            let declarations: Vec<_> = declarations
+                .filter(|(name, _)| name.package() == package && name.kind() == kind)
+                .collect();
+            if declarations.is_empty() {
                 continue;
             }
             let folder = folder.join(kind.as_str());
-            let modules = module_names(messages.iter().map(|message| message.name.name()));
-            let mut entries = Vec::new();
-            for (message, module) in messages.into_iter().zip(modules) {
+            let modules = module_names(declarations.iter().map(|(name, _)| name.name()));
+            for ((name, declaration), module) in declarations.into_iter().zip(&modules) {
                 files.push(OutputFile {
                     path: folder.join(format!("{module}.rs")),
-                    text: message::emit(message, interfaces, hashes.get(&message.name)),
+                    text: interface::emit(name, declaration, &context),
                 });
-                let name = rust_name(message.name.name());
-                entries.push(scaffold::Entry { name, module });
             }
             files.push(OutputFile {
                 path: folder.join("mod.rs"),
-                text: scaffold::kind(package.as_str(), &entries),
+                text: scaffold::kind(package.as_str(), &modules),
             });
             kinds.push(kind.as_str());
         }

@@ -7,7 +7,7 @@ use crate::config::{CratePackage, RuntimeSource};
 /// The oldest Rust that can build generated code.
 const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// Something that has a name and a module: a package or an interface.
+/// A package and its module.
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) module: String,
@@ -36,7 +36,7 @@ struct Package<'a> {
 #[template(path = "kind.rs", escape = "none")]
 struct Kind<'a> {
     name: &'a str,
-    interfaces: &'a [Entry],
+    modules: &'a [String],
 }
 
 // Not called Cargo.toml: Cargo would take the folder for another package and not pack it.
@@ -64,8 +64,8 @@ pub(super) fn package(name: &str, kinds: &[&'static str]) -> String {
     rendered(&Package { name, kinds })
 }
 
-pub(super) fn kind(name: &str, interfaces: &[Entry]) -> String {
-    rendered(&Kind { name, interfaces })
+pub(super) fn kind(name: &str, modules: &[String]) -> String {
+    rendered(&Kind { name, modules })
 }
 
 pub(super) fn cargo_toml(package: &CratePackage) -> String {

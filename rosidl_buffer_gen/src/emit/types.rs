@@ -64,8 +64,12 @@ fn value_type(value: &ValueType, message: &InterfaceName, interfaces: &Interface
     }
 }
 
-/// The way from the module of one message to another message.
-fn path(target: &InterfaceName, from: &InterfaceName, interfaces: &Interfaces) -> TokenStream {
+/// The way from the module of one interface to a message.
+pub(super) fn path(
+    target: &InterfaceName,
+    from: &InterfaceName,
+    interfaces: &Interfaces,
+) -> TokenStream {
     let name = format_ident!("{}", rust_name(target.name()));
     let kind = format_ident!("{}", target.kind().as_str());
     if let Some(Placement::Extern(module)) = interfaces.packages.get(target.package()) {

@@ -1,6 +1,6 @@
 //! The interface packages that are compiled into this crate.
 
-use super::{InterfaceFile, Listing, Package, Place};
+use super::{InterfaceFile, Language, Listing, Package, Place};
 use crate::{
     name::{InterfaceName, Kind, PackageName},
     source::Location,
@@ -29,7 +29,7 @@ pub(super) fn list(package: &PackageName) -> Listing {
     let files = FILES.iter().filter_map(|&(name, text)| {
         let rest = name.strip_prefix(package.as_str())?.strip_prefix('/')?;
         let (kind, file) = rest.split_once('/')?;
-        let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let kind = Kind::named(kind)?;
         let stem = file
             .strip_suffix(kind.as_str())?
             .strip_suffix('.')?
@@ -37,6 +37,7 @@ pub(super) fn list(package: &PackageName) -> Listing {
         let location = Location::Bundled { name, text };
         Some(InterfaceFile {
             kind,
+            language: Language::Ros,
             stem,
             location,
         })

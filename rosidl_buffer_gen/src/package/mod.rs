@@ -17,6 +17,9 @@ use crate::{
 pub(crate) use bundled::message as bundled_message;
 pub(crate) use root::{Root, Skipped, installed};
 
+/// The extension of files in OMG IDL.
+const IDL: &str = "idl";
+
 /// A package and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Package {
@@ -36,9 +39,19 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InterfaceFile {
     pub(crate) kind: Kind,
+    pub(crate) language: Language,
     /// The file's name without its extension.
     pub(crate) stem: String,
     pub(crate) location: Location,
+}
+
+/// What an interface file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Language {
+    /// That of `.msg`, `.srv` and `.action` files.
+    Ros,
+    /// OMG IDL, in `.idl` files.
+    Idl,
 }
 
 /// A package's interface files.
@@ -57,7 +70,7 @@ impl Package {
             Place::Folder(folder) => folder,
             Place::File(path) => {
                 return Ok(Listing {
-                    files: interface_file(path).into_iter().collect(),
+                    files: interface_file(path, None).into_iter().collect(),
                     folders: Vec::new(),
                 });
             }
@@ -76,8 +89,14 @@ impl Package {
                 Err(error) => return Err((kind_folder, error)),
             };
             listing.folders.push(kind_folder);
-            let files = entries.iter().filter_map(|path| interface_file(path));
-            listing.files.extend(files.filter(|file| file.kind == kind));
+            let files = entries
+                .iter()
+                .filter_map(|path| interface_file(path, Some(kind)));
+            let mut files: Vec<_> = files.filter(|file| file.kind == kind).collect();
+            // Where packages are installed, each file lies beside the .idl file that ROS 2 made of it.
+            files.sort_by(|a, b| (&a.stem, a.language).cmp(&(&b.stem, b.language)));
+            files.dedup_by(|later, earlier| later.stem == earlier.stem);
+            listing.files.extend(files);
         }
         Ok(listing)
     }
@@ -91,13 +110,19 @@ impl Package {
     }
 }
 
-/// The interface that a file declares, by its name.
-fn interface_file(path: &Path) -> Option<InterfaceFile> {
+/// The interface that a file declares, by its name. What an `.idl` file declares depends on the folder
+/// that it is in.
+fn interface_file(path: &Path, folder: Option<Kind>) -> Option<InterfaceFile> {
     let extension = path.extension()?.to_str()?;
+    let (kind, language) = if extension == IDL {
+        let named = || Kind::named(path.parent()?.file_name()?.to_str()?);
+        (folder.or_else(named)?, Language::Idl)
+    } else {
+        (Kind::named(extension)?, Language::Ros)
+    };
     Some(InterfaceFile {
-        kind: Kind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == extension)?,
+        kind,
+        language,
         stem: path.file_stem()?.to_str()?.to_owned(),
         location: Location::File(path.to_owned()),
     })

@@ -5,11 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Package, Place, bundled, manifest};
+use super::{IDL, Package, Place, bundled, manifest};
 use crate::name::{Kind, PackageName};
-
-/// The folders of a package in which interfaces are declared, whether or not they are read yet.
-const INTERFACE_FOLDERS: [&str; 3] = ["msg", "srv", "action"];
 
 /// A place where packages may be, and those that are there, by name.
 #[derive(Debug)]
@@ -32,15 +29,14 @@ impl Root {
     /// for checking a single file.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let is_interface = |path: &Path| {
-            let extension = path.extension();
-            extension
-                .is_some_and(|extension| Kind::ALL.iter().any(|kind| kind.as_str() == extension))
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            extension.is_some_and(|extension| extension == IDL || Kind::named(extension).is_some())
         };
         let mut skipped = Vec::new();
         let packages = if path.is_file() && !is_interface(path) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "it is neither a folder nor a .msg file (.srv, .action and .idl are not read yet)",
+                "it is neither a folder nor an interface file (.msg, .srv, .action, .idl)",
             ));
         } else if path.is_file() {
             file_package(path).into_iter().collect()
@@ -147,12 +143,12 @@ fn is_package(folder: &Path) -> io::Result<bool> {
     if manifest && !is_dir("share")? {
         return Ok(true);
     }
-    INTERFACE_FOLDERS
+    Kind::ALL
         .iter()
-        .try_fold(false, |found, name| Ok(found || is_dir(name)?))
+        .try_fold(false, |found, kind| Ok(found || is_dir(kind.as_str())?))
 }
 
-/// A file of the folder, if the folder is the `msg` of a package.
+/// A file of the folder, if the folder is the `msg`, `srv` or `action` of a package.
 fn only_interfaces(folder: &Path) -> Option<PathBuf> {
     let absolute = fs::canonicalize(folder).ok()?;
     let kind = Kind::ALL
@@ -161,7 +157,7 @@ fn only_interfaces(folder: &Path) -> Option<PathBuf> {
     let mut files = entries(folder).ok()?.into_iter();
     files.find(|file| {
         file.extension()
-            .is_some_and(|extension| extension == kind.as_str())
+            .is_some_and(|extension| extension == kind.as_str() || extension == IDL)
     })
 }
 
@@ -169,7 +165,10 @@ fn only_interfaces(folder: &Path) -> Option<PathBuf> {
 fn file_package(path: &Path) -> Option<Package> {
     let absolute = fs::canonicalize(path).ok()?;
     let folder = absolute.parent()?;
-    if folder.file_name() == path.extension() {
+    let is_kind = |name: &std::ffi::OsStr| name.to_str().and_then(Kind::named).is_some();
+    let in_place = path.extension().is_some_and(|extension| extension == IDL);
+    if folder.file_name() == path.extension() || in_place && folder.file_name().is_some_and(is_kind)
+    {
         // The given path is kept where it can be: it is what messages show.
         let parent = path.parent().and_then(Path::parent);
         let parent = parent.filter(|parent| *parent != Path::new(""));
@@ -268,9 +267,14 @@ mod tests {
         );
         assert!(Root::open(&at.join("missing")).is_err());
         assert!(Root::open(&at.join("README.md")).is_err());
-        file(at, "b_msgs/srv/S.srv", "---");
-        let error = Root::open(&at.join("b_msgs/srv/S.srv")).unwrap_err();
-        assert!(error.to_string().contains("not read yet"), "{error}");
+        for path in ["b_msgs/srv/S.srv", "b_msgs/msg/I.idl"] {
+            file(at, path, "");
+            assert_eq!(
+                names(&Root::open(&at.join(path)).unwrap()),
+                ["b_msgs"],
+                "{path}"
+            );
+        }
         file(at, "share/e_msgs/msg/A.msg", "");
         assert!(
             names(&Root::open(at).unwrap()).contains(&"b_msgs".to_owned()),

@@ -3,12 +3,12 @@
 use crate::{
     diagnostic::{Code, Diagnostic},
     load::Loaded,
-    name::InterfaceName,
+    name::{InterfaceName, Kind, PackageName},
     package::bundled_message,
     suggest::closest,
 };
 
-/// A message that is not there, and that `user` or the user refers to.
+/// An interface that is not there, and that `user` or the user refers to.
 pub(crate) fn unknown(
     loaded: &Loaded,
     user: Option<&InterfaceName>,
@@ -19,17 +19,18 @@ pub(crate) fn unknown(
         return loaded.unknown_package(package);
     }
     let message = format!(
-        "there is no message `{}` in the package `{package}`",
+        "there is no {} `{}` in the package `{package}`",
+        target.kind().noun(),
         target.name()
     );
     let diagnostic = Diagnostic::new(Code::UnknownType, message);
     let in_package = loaded
-        .messages
+        .declarations
         .keys()
-        .filter(|name| name.package() == package);
+        .filter(|name| name.package() == package && name.kind() == target.kind());
     let suggestion = match closest(target.name(), in_package.map(InterfaceName::name)) {
         Some(close) if user.is_some_and(|user| user.package() == package) => Some(close.to_owned()),
-        Some(close) => Some(format!("{package}/{close}")),
+        Some(close) => Some(written(package, target.kind(), close)),
         None => elsewhere(loaded, target),
     };
     match suggestion {
@@ -41,10 +42,20 @@ pub(crate) fn unknown(
     }
 }
 
-/// A message of the same name in another package.
+/// An interface of the same name in another package.
 fn elsewhere(loaded: &Loaded, target: &InterfaceName) -> Option<String> {
-    let is_same = |name: &&InterfaceName| name.name() == target.name();
-    let found = loaded.messages.keys().find(is_same).cloned();
-    let found = found.or_else(|| bundled_message(target.name()));
-    found.map(|found| format!("{}/{}", found.package(), found.name()))
+    let is_same =
+        |name: &&InterfaceName| name.name() == target.name() && name.kind() == target.kind();
+    let found = loaded.declarations.keys().find(is_same).cloned();
+    let found =
+        found.or_else(|| (target.kind() == Kind::Msg).then(|| bundled_message(target.name()))?);
+    found.map(|found| written(found.package(), found.kind(), found.name()))
+}
+
+/// The name as interface files and people have it: of messages without the kind.
+fn written(package: &PackageName, kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Msg => format!("{package}/{name}"),
+        _ => format!("{package}/{kind}/{name}"),
+    }
 }

@@ -44,9 +44,8 @@ pub(crate) fn parse_interface(
             part.start.saturating_sub(SEPARATOR.len() + 1)..part.start.saturating_sub(1)
         });
         let message = format!(
-            "{} {} has {} lines `---`, this file has {}",
-            if kind == Kind::Action { "an" } else { "a" },
-            kind.noun(),
+            "{} has {} lines `---`, this file has {}",
+            kind.with_article(),
             expected - 1,
             parts.len() - 1
         );
