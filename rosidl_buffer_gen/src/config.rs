@@ -32,6 +32,7 @@ pub struct Config {
     pub(crate) out_dir: Option<PathBuf>,
     pub(crate) cargo_metadata: bool,
     pub(crate) crate_package: Option<CratePackage>,
+    pub(crate) strict: bool,
 }
 
 /// A Cargo package to generate.
@@ -73,6 +74,7 @@ impl Config {
             out_dir: None,
             cargo_metadata: true,
             crate_package: None,
+            strict: false,
         }
     }
 
@@ -151,6 +153,14 @@ impl Config {
     /// Writes to this folder; without it, to `OUT_DIR`, which Cargo sets for build scripts.
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
+        self
+    }
+
+    /// Takes every warning for an error: what passes then means to ROS 2's own tools what it means
+    /// here. Without it, files at which they stop, or whose values they change on the way, are taken
+    /// for what their author meant, with a warning.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 

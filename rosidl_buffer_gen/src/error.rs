@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diagnostic::{Diagnostic, render};
+use crate::diagnostic::{Diagnostic, json_lines, render};
 
 /// Everything that is wrong with the input, with places and advice.
 ///
@@ -15,6 +15,13 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(diagnostics: Vec<Diagnostic>) -> Self {
         Self { diagnostics }
+    }
+
+    /// All of it for a program: a JSON object in each line, with the members `severity` (`error` or
+    /// `warning`), `code`, `message`, `file`, `line`, `column`, `end_column` (from 1, columns in
+    /// characters), `label` and `help`; what a diagnostic does not have is `null`.
+    pub fn render_json(&self) -> String {
+        json_lines(&self.diagnostics)
     }
 
     /// All of it as text, with colours for a terminal or without.

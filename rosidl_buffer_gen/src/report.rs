@@ -1,7 +1,7 @@
 //! What a run gives back when it succeeded.
 
 use crate::{
-    diagnostic::{Diagnostic, render},
+    diagnostic::{Diagnostic, json_lines, render},
     load::Loaded,
     output::Written,
 };
@@ -22,7 +22,7 @@ impl Report {
             packages: packages
                 .map(|(name, package)| (name.to_string(), package.found.clone()))
                 .collect(),
-            interfaces: loaded.messages.len(),
+            interfaces: loaded.declarations.len(),
             written: Written::default(),
             warnings,
         }
@@ -53,6 +53,11 @@ impl Report {
     /// Whether there is something to warn about.
     pub fn has_warnings(&self) -> bool {
         !self.warnings.is_empty()
+    }
+
+    /// The warnings for a program, as [`Error::render_json`](crate::Error::render_json) has them.
+    pub fn render_warnings_json(&self) -> String {
+        json_lines(&self.warnings)
     }
 
     /// The warnings as text, with colours for a terminal or without.

@@ -42,7 +42,7 @@ impl Config {
         if self.cargo_metadata && self.watches_environment {
             println!("cargo::rerun-if-env-changed=AMENT_PREFIX_PATH");
         }
-        let mut diagnostics = Diagnostics::default();
+        let mut diagnostics = Diagnostics::new(self.strict);
         let (loaded, interfaces) = self.resolved(&mut diagnostics);
         let warnings = diagnostics.finish().map_err(Error::new)?;
         if self.cargo_metadata {
@@ -76,7 +76,7 @@ impl Config {
         types: &[impl AsRef<str>],
     ) -> Result<(BTreeMap<String, TypeHash>, Report), Error> {
         let mut config = self.clone();
-        let mut diagnostics = Diagnostics::default();
+        let mut diagnostics = Diagnostics::new(self.strict);
         let mut wanted = Vec::new();
         for text in types.iter().map(AsRef::as_ref) {
             if let Some(name) = InterfaceName::parse(text) {
@@ -134,7 +134,7 @@ impl Config {
             if config.packages.is_empty() {
                 config.search_paths.truncate(1);
             }
-            let mut diagnostics = Diagnostics::default();
+            let mut diagnostics = Diagnostics::new(self.strict);
             let (loaded, _) = config.resolved(&mut diagnostics);
             all.interfaces += count_at(&loaded, path);
             let found = diagnostics.finish().unwrap_or_else(|errors| errors);
@@ -177,9 +177,9 @@ fn is_at(file: &str, path: &Path) -> bool {
 }
 
 fn count_at(loaded: &Loaded, path: &Path) -> usize {
-    let sources = loaded.messages.values();
+    let sources = loaded.declarations.values();
     sources
-        .filter(|message| is_at(message.source.name(), path))
+        .filter(|file| is_at(file.source.name(), path))
         .count()
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Excerpt {
     /// Both from 0, the column in characters.
     line: usize,
     column: usize,
+    /// Where the place ends, in characters.
+    end_column: usize,
     text: String,
     marked: Span,
     label: String,
@@ -34,6 +36,7 @@ impl Excerpt {
         let start = span.start.min(line_end);
         let end = span.end.clamp(start, line_end);
         let column = source.text()[line_start..start].chars().count();
+        let end_column = column + source.text()[start..end].chars().count();
 
         let mut text = String::new();
         let before = &source.text()[line_start..start];
@@ -58,6 +61,7 @@ impl Excerpt {
             name: source.name().to_owned(),
             line,
             column,
+            end_column,
             text,
             marked,
             label,
@@ -71,6 +75,11 @@ impl Excerpt {
     /// File, line and column, both from 1.
     pub(super) fn place(&self) -> String {
         format!("{}:{}:{}", self.name, self.line + 1, self.column + 1)
+    }
+
+    /// Line, column, and the column behind the place, all from 1.
+    pub(super) fn position(&self) -> (usize, usize, usize) {
+        (self.line + 1, self.column + 1, self.end_column + 1)
     }
 
     /// Sorts by file, then by place.
@@ -154,6 +163,7 @@ mod tests {
         assert_eq!(found.text, "twö three");
         assert_eq!(&found.text[found.marked()], "three");
         assert_eq!(found.place(), "A.msg:2:5");
+        assert_eq!(found.position(), (2, 5, 10));
         let end = excerpt("one\n", 4..4);
         assert_eq!(
             (end.text.as_str(), end.place().as_str()),

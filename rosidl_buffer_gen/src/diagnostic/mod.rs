@@ -4,12 +4,14 @@
 //! stages nothing stops; at the end of those that read input the caller asks for the outcome. How a diagnostic looks is decided in `render`.
 
 mod excerpt;
+mod json;
 mod render;
 
 use std::collections::BTreeMap;
 
 use crate::source::{Source, Span};
 use excerpt::Excerpt;
+pub(crate) use json::json_lines;
 pub(crate) use render::render;
 
 /// Of one file no more errors than this are kept; the rest are counted.
@@ -37,6 +39,8 @@ pub(crate) enum Code {
     RiskyValue,
     /// A comment that ROS 2's own generators stop at.
     RiskyComment,
+    /// An annotation that ROS 2 reads and then ignores.
+    Ignored,
     Unsupported,
     Duplicate,
     UnknownType,
@@ -65,6 +69,7 @@ impl Code {
             Self::BadValue => "bad_value",
             Self::RiskyValue => "risky_value",
             Self::RiskyComment => "risky_comment",
+            Self::Ignored => "ignored",
             Self::Unsupported => "unsupported",
             Self::Duplicate => "duplicate",
             Self::UnknownType => "unknown_type",
@@ -77,9 +82,10 @@ impl Code {
         }
     }
 
-    /// Whether the run can go on: the output is right, only other tools may not agree.
+    /// Whether the run can go on: the output is right, only ROS 2's own tools do not agree. Each of these
+    /// is a row of the documentation's page on differences.
     const fn is_warning(self) -> bool {
-        matches!(self, Self::RiskyValue | Self::RiskyComment)
+        matches!(self, Self::RiskyValue | Self::RiskyComment | Self::Ignored)
     }
 }
 
@@ -90,6 +96,8 @@ pub(crate) struct Diagnostic {
     message: String,
     excerpt: Option<Excerpt>,
     help: Option<String>,
+    /// Whether the run goes on all the same.
+    is_warning: bool,
 }
 
 impl Diagnostic {
@@ -99,6 +107,7 @@ impl Diagnostic {
             message: printable(&message.into()),
             excerpt: None,
             help: None,
+            is_warning: code.is_warning(),
         }
     }
 
@@ -147,11 +156,22 @@ pub(crate) struct Diagnostics {
     warnings: Vec<Diagnostic>,
     /// How many errors there were in each file, kept or not.
     per_file: BTreeMap<String, usize>,
+    /// Whether there are no warnings, only errors.
+    strict: bool,
 }
 
 impl Diagnostics {
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        if diagnostic.code.is_warning() {
+    /// Nothing found yet; if `strict`, what would be a warning is an error.
+    pub(crate) fn new(strict: bool) -> Self {
+        Self {
+            strict,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.is_warning &= !self.strict;
+        if diagnostic.is_warning {
             if self.warnings.len() < MAX_PER_FILE {
                 self.warnings.push(diagnostic);
             }
@@ -227,6 +247,13 @@ mod tests {
         let diagnostic = Diagnostic::new(Code::BadName, "\u{1b}[31m".repeat(1_000_000));
         assert_eq!(diagnostic.message.chars().count(), MAX_TEXT + 1);
         assert!(!diagnostic.message.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn strict_runs_have_no_warnings() {
+        let mut diagnostics = Diagnostics::new(true);
+        diagnostics.push(Diagnostic::new(Code::RiskyValue, "hm"));
+        assert_eq!(diagnostics.finish().unwrap_err().len(), 1);
     }
 
     #[test]

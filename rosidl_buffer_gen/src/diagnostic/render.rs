@@ -47,7 +47,7 @@ impl miette::Diagnostic for Diagnostic {
     }
 
     fn severity(&self) -> Option<Severity> {
-        Some(if self.code.is_warning() {
+        Some(if self.is_warning {
             Severity::Warning
         } else {
             Severity::Error

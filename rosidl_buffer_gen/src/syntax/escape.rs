@@ -1,71 +1,93 @@
 //! Escape sequences in strings, as the pipeline from `.msg` over `.idl` treats them.
 //!
-//! Upstream decodes a string twice, with a file in between that cannot hold everything. Accepted
-//! here is what gets through there. Decoded is once, which is what the writer of the string meant;
-//! where the second decoding would change the text, the caller is told.
+//! Upstream decodes a string twice, with a file in between that cannot hold everything. Decoded here is
+//! once, which is what the writer of the string meant; where upstream stops, or would come to another
+//! text, the caller is told. What has no meaning at all is refused.
 
 /// A string with its escape sequences decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub(super) text: String,
+    /// Why upstream's pipeline stops at the string, if it does: an end of the sentence "this string …".
+    pub(super) stops: Option<Reason>,
     /// Whether upstream would decode once more what is left.
     pub(super) decoded_again: bool,
 }
 
-/// Why upstream's pipeline stops at a string: an end of the sentence "this string …".
 pub(super) type Reason = &'static str;
 
+/// The error is why the string means nothing, as an end of the sentence "this string …".
 pub(super) fn decode(text: &str) -> Result<Decoded, Reason> {
     if !text.contains('\\') {
         return Ok(Decoded {
             text: text.to_owned(),
+            stops: None,
             decoded_again: false,
         });
     }
-    let mut bytes = Vec::with_capacity(text.len());
+    // The file in between is Latin-1 and read as UTF-8: an escape sequence stands for one byte there.
+    let mut bytes = Some(Vec::with_capacity(text.len()));
+    let mut characters = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
-        bytes.extend_from_slice(&rest.as_bytes()[..at]);
-        rest = decode_one(&rest[at + 1..], &mut bytes)?;
+        let (code, behind) = decode_one(&rest[at + 1..])?;
+        let before = &rest[..at];
+        characters.push_str(before);
+        characters.push(code);
+        if let Some(some) = &mut bytes {
+            some.extend_from_slice(before.as_bytes());
+            match u8::try_from(code) {
+                Ok(byte) => some.push(byte),
+                Err(_) => bytes = None,
+            }
+        }
+        rest = behind;
     }
-    bytes.extend_from_slice(rest.as_bytes());
-    let text = String::from_utf8(bytes)
-        .map_err(|_| "has escape sequences that are not UTF-8; write the character itself")?;
+    characters.push_str(rest);
+    if let Some(bytes) = &mut bytes {
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    let (text, mut stops) = match bytes.map(String::from_utf8) {
+        Some(Ok(text)) => (text, None),
+        Some(Err(_)) => (characters, Some("has escape sequences that are not UTF-8")),
+        None => (characters, Some("has an escape sequence beyond `\\xff`")),
+    };
     if text.contains(['\n', '\r']) {
-        return Err("contains a line break, which the .idl file made from it cannot hold");
+        stops = Some("contains a line break, which the .idl file made from it cannot hold");
     }
     let backslashes_at_end = text.len() - text.trim_end_matches('\\').len();
     if backslashes_at_end % 2 == 1 {
-        return Err("ends in a backslash, which makes the .idl file's closing quote part of it");
+        stops = Some(
+            "ends in a backslash, which hides the closing quote in the .idl file made from it",
+        );
     }
     let decoded_again = is_decoded_again(&text);
     Ok(Decoded {
         text,
+        stops,
         decoded_again,
     })
 }
 
-/// Decodes what follows a backslash; gives back what comes after that.
-fn decode_one<'a>(rest: &'a str, bytes: &mut Vec<u8>) -> Result<&'a str, Reason> {
-    let Some(first) = rest.chars().next() else {
-        return Err("ends in a lone backslash");
-    };
+/// Decodes what follows a backslash; gives back what comes after that. A sequence that is none is a
+/// backslash.
+fn decode_one(rest: &str) -> Result<(char, &str), Reason> {
+    let first = rest.chars().next().ok_or("ends in a lone backslash")?;
     let plain = match first {
-        '\\' | '\'' | '"' => first as u8,
-        'a' => 0x07,
-        'b' => 0x08,
-        't' => b'\t',
-        'n' => b'\n',
-        'v' => 0x0b,
-        'f' => 0x0c,
-        'r' => b'\r',
+        '\\' | '\'' | '"' => first,
+        'a' => '\x07',
+        'b' => '\x08',
+        't' => '\t',
+        'n' => '\n',
+        'v' => '\x0b',
+        'f' => '\x0c',
+        'r' => '\r',
         '0'..='7' => {
             let digits = rest.bytes().take(3);
             let length = digits
                 .take_while(|byte| (b'0'..=b'7').contains(byte))
                 .count();
-            push_code(u32::from_str_radix(&rest[..length], 8).ok(), bytes)?;
-            return Ok(&rest[length..]);
+            return Ok((code_point(&rest[..length], 8)?, &rest[length..]));
         }
         'x' | 'u' | 'U' => {
             let length = 1 + match first {
@@ -76,27 +98,19 @@ fn decode_one<'a>(rest: &'a str, bytes: &mut Vec<u8>) -> Result<&'a str, Reason>
             let digits = rest
                 .get(1..length)
                 .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-            let Some(digits) = digits else {
-                return Err(r"has an incomplete `\x`, `\u` or `\U` escape sequence");
-            };
-            push_code(u32::from_str_radix(digits, 16).ok(), bytes)?;
-            return Ok(&rest[length..]);
+            let digits = digits.ok_or(r"has an incomplete `\x`, `\u` or `\U` escape sequence")?;
+            return Ok((code_point(digits, 16)?, &rest[length..]));
         }
         'N' => return Err(r"names a character with `\N`; write the character itself"),
-        _ => {
-            bytes.push(b'\\');
-            return Ok(rest);
-        }
+        _ => return Ok(('\\', rest)),
     };
-    bytes.push(plain);
-    Ok(&rest[1..])
+    Ok((plain, &rest[1..]))
 }
 
-/// The file in between is Latin-1: one byte for each character.
-fn push_code(code: Option<u32>, bytes: &mut Vec<u8>) -> Result<(), Reason> {
-    let byte = code.and_then(|code| u8::try_from(code).ok());
-    bytes.push(byte.ok_or("has an escape sequence beyond `\\xff`; write the character itself")?);
-    Ok(())
+fn code_point(digits: &str, radix: u32) -> Result<char, Reason> {
+    let code = u32::from_str_radix(digits, radix).ok();
+    code.and_then(char::from_u32)
+        .ok_or("has an escape sequence that is no Unicode character")
 }
 
 fn is_decoded_again(text: &str) -> bool {
@@ -109,6 +123,11 @@ fn is_decoded_again(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decoded(written: &str) -> (String, bool, bool) {
+        let decoded = decode(written).unwrap();
+        (decoded.text, decoded.stops.is_some(), decoded.decoded_again)
+    }
 
     #[test]
     fn decoded_once() {
@@ -124,41 +143,53 @@ mod tests {
             (r"\é", r"\é"),
             (r"it\'s \v\f\a", "it's \u{b}\u{c}\u{7}"),
         ] {
-            let decoded = Decoded {
-                text: meant.to_owned(),
-                decoded_again: false,
-            };
-            assert_eq!(decode(written), Ok(decoded), "{written}");
+            assert_eq!(
+                decoded(written),
+                (meant.to_owned(), false, false),
+                "{written}"
+            );
         }
     }
 
     #[test]
     fn what_upstream_decodes_again() {
         for (written, meant) in [(r"a\\b", r"a\b"), (r"\\\\", r"\\"), (r"\\x41", r"\x41")] {
-            let decoded = Decoded {
-                text: meant.to_owned(),
-                decoded_again: true,
-            };
-            assert_eq!(decode(written), Ok(decoded), "{written}");
+            assert_eq!(
+                decoded(written),
+                (meant.to_owned(), false, true),
+                "{written}"
+            );
         }
     }
 
     #[test]
     fn what_upstream_stops_at() {
+        for (written, meant) in [
+            (r"a\nb", "a\nb"),
+            (r"a\rb", "a\rb"),
+            (r"a\u00e9", "aé"),
+            (r"\xe9", "é"),
+            (r"\u4e2d", "中"),
+            (r"\xc3\xa9\u4e2d", "Ã©中"),
+            (r"a\\", r"a\"),
+            (r"\777", "ǿ"),
+            (r"\U0001F600", "😀"),
+        ] {
+            let (text, stops, _) = decoded(written);
+            assert_eq!((text.as_str(), stops), (meant, true), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing() {
         for written in [
-            r"a\nb",
-            r"a\rb",
-            r"a\u00e9",
-            r"\xe9",
-            r"\u4e2d",
-            r"a\\",
             r"a\",
             r"\x4",
             r"\xé",
             r"\u12",
             r"\N{BULLET}",
-            r"\777",
-            r"\U0001F600",
+            r"\ud800",
+            r"\U00110000",
         ] {
             assert!(decode(written).is_err(), "{written}");
         }

@@ -14,6 +14,9 @@ use crate::{
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
+/// The annotation of newer ROS 2 versions, at the start of a line.
+const OPTIONAL: &str = "@optional";
+
 /// What stands, alone, in the line between the parts of a service or an action.
 const SEPARATOR: &str = "---";
 
@@ -95,6 +98,7 @@ fn parse_part(source: &Source, text: &str, part: Span, diagnostics: &mut Diagnos
         elements: Vec::new(),
         pending: Vec::new(),
         last: None,
+        is_optional: false,
     };
     parser.lines(&text[part.clone()], part.start);
     parser.finish()
@@ -109,6 +113,8 @@ struct Parser<'a> {
     /// Comment lines that wait for the next element.
     pending: Vec<String>,
     last: Option<Last>,
+    /// Whether an `@optional` waits for the next element.
+    is_optional: bool,
 }
 
 /// What an indented comment is a comment on.
@@ -176,19 +182,15 @@ impl Parser<'_> {
             );
             rest = trimmed;
         }
-        if let Some(behind) = rest.strip_prefix("@optional") {
+        if let Some(behind) = rest.strip_prefix(OPTIONAL) {
             let at = start + line.len() - rest.len();
-            self.error(
-                Code::Unsupported,
-                at..at + rest.len() - behind.len(),
-                "`@optional` is not supported yet",
-                "make the field a sequence of at most one element: `T[<=1]`",
-            );
+            self.optional(at..at + OPTIONAL.len());
             rest = behind.trim_start_matches(is_space);
             if rest.is_empty() {
                 return;
             }
         }
+        self.is_optional = false;
         let element_start = start + line.len() - rest.len();
         let comments = std::mem::take(&mut self.pending);
         match parse_element(self.source, rest, element_start, self.diagnostics) {
@@ -200,16 +202,31 @@ impl Parser<'_> {
         }
     }
 
+    /// Upstream reads the annotation and writes it into the `.idl` file; its generators take the field
+    /// for any other.
+    fn optional(&mut self, span: Span) {
+        if self.is_optional {
+            let help = "one is for one field";
+            self.error(Code::BadLine, span, "there is already an `@optional`", help);
+            return;
+        }
+        self.is_optional = true;
+        let message = "`@optional` changes nothing: ROS 2 reads it, but sends the field always";
+        let help = "a field that may be missing is a sequence of at most one element: `T[<=1]`";
+        self.error(Code::Ignored, span, message, help);
+    }
+
     /// Upstream decodes comments like strings and stops where it cannot.
     fn check_comment(&mut self, comment: &str, start: usize) {
-        if let Err(reason) = escape::decode(comment) {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    Code::RiskyComment,
-                    format!("ROS 2's own generators stop at this comment: it {reason}"),
-                )
-                .at(self.source, start..start + comment.len(), ""),
-            );
+        let reason = match escape::decode(comment) {
+            Ok(decoded) => decoded.stops,
+            Err(reason) => Some(reason),
+        };
+        if let Some(reason) = reason {
+            let message = format!("ROS 2's own generators stop at this comment: it {reason}");
+            let span = start..start + comment.len();
+            self.diagnostics
+                .push(Diagnostic::new(Code::RiskyComment, message).at(self.source, span, ""));
         }
     }
 
@@ -454,8 +471,10 @@ mod tests {
             "int8 a__b",
             "int8 1x",
             "\u{feff}int8 x",
-            "@optional int8 x",
-            "@optional",
+            "@optional @optional int8 x",
+            "@optional\n@optional int8 x",
+            "int8 @optional",
+            "@optionals int8 x",
             "Foo x 5",
             "time t",
             "int8 x y",
@@ -464,6 +483,26 @@ mod tests {
         ] {
             assert!(parse_any(text).1, "{text}");
         }
+    }
+
+    #[test]
+    fn optional_fields_are_fields() {
+        for text in [
+            "@optional int8 x",
+            "@optional\n\nint8 x",
+            "@optional  # c\nint8 x",
+        ] {
+            let (message, failed) = parse_any(text);
+            assert!(!failed && message.fields.len() == 1, "{text}");
+        }
+        assert_eq!(
+            parse("@optional int8 x\n@optional int8 y\n@optional")
+                .fields
+                .len(),
+            2
+        );
+        assert_eq!(default_of("string s @optional"), text_value("@optional"));
+        assert_eq!(comments("\n# a\n@optional\nint8 x"), [["a"]]);
     }
 
     #[test]

@@ -226,7 +226,14 @@ impl Values<'_> {
         }
         match escape::decode(&text) {
             Ok(decoded) => {
-                if decoded.decoded_again {
+                if let Some(reason) = decoded.stops {
+                    self.error(
+                        Code::RiskyValue,
+                        format!("ROS 2's own generators stop at this string: it {reason}"),
+                        span.clone(),
+                        "taken as it was meant",
+                    );
+                } else if decoded.decoded_again {
                     self.error(
                         Code::RiskyValue,
                         "ROS 2's own generators decode the escape sequences of this string twice",
@@ -242,8 +249,7 @@ impl Values<'_> {
                 Some(Value { kind, span })
             }
             Err(reason) => {
-                let message = format!("ROS 2's own generators stop at this string: it {reason}");
-                self.error(Code::BadValue, message, span, "");
+                self.error(Code::BadValue, format!("this string {reason}"), span, "");
                 None
             }
         }
@@ -329,10 +335,13 @@ mod tests {
             (r#""c:\dir""#, r"c:\dir"),
             (r#""päß""#, "päß"),
             (r#""a\\b""#, r"a\b"),
+            (r#""a\nb""#, "a\nb"),
+            (r#""a\u00e9""#, "aé"),
+            (r#""a\\""#, r"a\"),
         ] {
             assert_eq!(text(written).as_deref(), Some(meant), "{written}");
         }
-        for written in [r#""a"b""#, "'a'b'", r#""a\nb""#, r#""a\u00e9""#, r#""a\\""#] {
+        for written in [r#""a"b""#, "'a'b'", r#""a\x""#, r#""a\""#] {
             assert_eq!(text(written), None, "{written}");
         }
     }
@@ -366,7 +375,7 @@ mod tests {
             r#"["a",,"b"]"#,
             r#"["a", ]"#,
             "a",
-            r#"["a\nb"]"#,
+            r#"["a\x"]"#,
         ] {
             assert_eq!(texts(written), None, "{written}");
         }
