@@ -11,6 +11,7 @@
 mod config;
 mod describe;
 mod diagnostic;
+mod dump;
 mod emit;
 mod error;
 mod load;
@@ -28,4 +29,4 @@ mod syntax;
 pub use config::{Config, RuntimeSource};
 pub use error::Error;
 pub use report::Report;
-pub use rosidl_type_description::TypeHash;
+pub use rosidl_type_description::{TypeDescription, TypeHash};

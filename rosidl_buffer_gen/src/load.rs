@@ -34,6 +34,8 @@ pub(crate) struct Loaded {
     pub(crate) declarations: BTreeMap<InterfaceName, LoadedFile>,
     /// The messages, and the parts of services and actions.
     pub(crate) messages: BTreeMap<InterfaceName, LoadedMessage>,
+    /// The packages that the settings ask for.
+    pub(crate) requested: BTreeSet<PackageName>,
     /// What Cargo must watch.
     pub(crate) inputs: Vec<PathBuf>,
     /// The names of packages that are there, read or not.
@@ -92,6 +94,7 @@ pub(crate) fn load(config: &Config, diagnostics: &mut Diagnostics) -> Loaded {
     while let Some(package) = loader.queue.pop_front() {
         loader.load(&package);
     }
+    loader.loaded.requested = loader.requested;
     loader.loaded
 }
 

@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rosidl_buffer_gen::{Config, Error, Report, RuntimeSource};
 
 /// Generates Rust from ROS 2 interface files.
@@ -52,14 +52,43 @@ enum Command {
         #[arg(value_name = "TYPE")]
         types: Vec<String>,
     },
+    /// Print the description of a type as the JSON that ROS 2 installs.
+    Describe {
+        #[command(flatten)]
+        search: Search,
+        /// A full type name, such as `std_msgs/msg/Header`.
+        #[arg(value_name = "TYPE")]
+        type_name: String,
+    },
+    /// Print what interface files say, after everything was looked up: a JSON object for each message,
+    /// with fields, default values, constants and comments.
+    Dump {
+        #[command(flatten)]
+        search: Search,
+        /// A package to print. Without it, all in the search paths; without these, all that are bundled.
+        #[arg(long = "package", value_name = "NAME")]
+        packages: Vec<String>,
+    },
     /// Tell what is wrong with interface files.
     Check {
         #[command(flatten)]
         search: Search,
+        /// How to tell it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
         /// Interface files, packages, or folders of packages.
         #[arg(value_name = "PATH", required = true)]
         paths: Vec<PathBuf>,
     },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people, on standard error.
+    #[default]
+    Text,
+    /// For programs: a JSON object in each line of standard output.
+    Json,
 }
 
 #[derive(Args)]
@@ -68,11 +97,14 @@ struct Search {
     /// `AMENT_PREFIX_PATH` and the bundled packages.
     #[arg(long = "search-path", value_name = "PATH")]
     search_paths: Vec<PathBuf>,
+    /// Take every warning for an error: what passes means to ROS 2's own tools what it means here.
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Search {
     fn config(self) -> Config {
-        let config = Config::new().cargo_metadata(false);
+        let config = Config::new().cargo_metadata(false).strict(self.strict);
         self.search_paths
             .into_iter()
             .fold(config, Config::search_path)
@@ -82,8 +114,13 @@ impl Search {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let colors = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    match run(cli.command) {
-        Ok(done) => {
+    let format = match cli.command {
+        Command::Check { format, .. } => format,
+        _ => Format::Text,
+    };
+    // Who reads may have read enough, so that writing to them fails: that is no fault.
+    match (run(cli.command), format) {
+        (Ok(done), Format::Text) => {
             if done.report.has_warnings() {
                 eprintln!("{}", done.report.render_warnings(colors));
             }
@@ -92,12 +129,19 @@ fn main() -> ExitCode {
                     eprintln!("package {package}: {found}");
                 }
             }
-            // Who reads may have read enough.
             let _ = io::stdout().write_all(done.output.as_bytes());
             ExitCode::SUCCESS
         }
-        Err(error) => {
+        (Ok(done), Format::Json) => {
+            let _ = io::stdout().write_all(done.report.render_warnings_json().as_bytes());
+            ExitCode::SUCCESS
+        }
+        (Err(error), Format::Text) => {
             eprint!("{}", error.render(colors));
+            ExitCode::FAILURE
+        }
+        (Err(error), Format::Json) => {
+            let _ = io::stdout().write_all(error.render_json().as_bytes());
             ExitCode::FAILURE
         }
     }
@@ -143,7 +187,20 @@ fn run(command: Command) -> Result<Done, Error> {
                 report,
             })
         }
-        Command::Check { search, paths } => {
+        Command::Describe { search, type_name } => {
+            let (descriptions, report) = search.config().describe(&[type_name])?;
+            let texts = descriptions.values();
+            let texts = texts.map(|description| format!("{}\n", description.hashed_json()));
+            Ok(Done {
+                output: texts.collect(),
+                report,
+            })
+        }
+        Command::Dump { search, packages } => {
+            let (output, report) = search.config().packages(packages).dump()?;
+            Ok(Done { report, output })
+        }
+        Command::Check { search, paths, .. } => {
             let report = search.config().check(&paths)?;
             let output = format!("no errors, interfaces: {}\n", report.interfaces());
             Ok(Done { report, output })

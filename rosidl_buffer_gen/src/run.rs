@@ -7,12 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rosidl_type_description::TypeHash;
+use rosidl_type_description::{TypeDescription, TypeHash};
 
 use crate::{
     Config, Error, Report,
     describe::Descriptions,
     diagnostic::{Code, Diagnostic, Diagnostics},
+    dump::json_lines,
     emit::emit,
     load::{Loaded, load, skipped_package},
     model::Interfaces,
@@ -75,6 +76,22 @@ impl Config {
         &self,
         types: &[impl AsRef<str>],
     ) -> Result<(BTreeMap<String, TypeHash>, Report), Error> {
+        let (descriptions, report) = self.describe(types)?;
+        let hashes = descriptions.into_iter();
+        let hashes = hashes.map(|(name, description)| (name, description.type_hash()));
+        Ok((hashes.collect(), report))
+    }
+
+    /// The descriptions of the types named, or of all in the packages that the settings name or find,
+    /// by full type name. The types that ROS 2 adds to services and actions, such as `_Event`, are
+    /// there too.
+    ///
+    /// # Errors
+    /// As for [`type_hashes`](Self::type_hashes).
+    pub fn describe(
+        &self,
+        types: &[impl AsRef<str>],
+    ) -> Result<(BTreeMap<String, TypeDescription>, Report), Error> {
         let mut config = self.clone();
         let mut diagnostics = Diagnostics::new(self.strict);
         let mut wanted = Vec::new();
@@ -98,11 +115,25 @@ impl Config {
         let warnings = diagnostics.finish().map_err(Error::new)?;
         let descriptions = Descriptions::of(&interfaces);
         let names = descriptions.names();
-        let hashes = names
+        let found = names
             .filter(|name| wanted.is_empty() || wanted.contains(name))
-            .filter_map(|name| Some((name.to_string(), descriptions.hash(name)?)))
+            .filter_map(|name| Some((name.to_string(), descriptions.get(name)?)))
             .collect();
-        Ok((hashes, Report::new(&loaded, warnings)))
+        Ok((found, Report::new(&loaded, warnings)))
+    }
+
+    /// What the interface files of the packages say, after everything was looked up: a JSON object in
+    /// each line, for each message and each part of a service or an action, with its fields, default
+    /// values, constants and comments.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the settings and the interface files, all of it.
+    pub fn dump(&self) -> Result<(String, Report), Error> {
+        let mut diagnostics = Diagnostics::new(self.strict);
+        let (loaded, interfaces) = self.resolved(&mut diagnostics);
+        let warnings = diagnostics.finish().map_err(Error::new)?;
+        let lines = json_lines(&interfaces, |package| loaded.requested.contains(package));
+        Ok((lines, Report::new(&loaded, warnings)))
     }
 
     /// Checks interface files, packages or folders of packages, and writes nothing. Packages that

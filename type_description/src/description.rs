@@ -1,6 +1,6 @@
 //! The values a type description is made of, as in `type_description_interfaces`.
 
-use crate::{TypeHash, text};
+use crate::{TypeHash, json, text};
 
 /// A type together with every type it refers to, directly or not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +70,12 @@ impl TypeDescription {
     /// The canonical text whose SHA-256 is the type hash: one line of JSON without default values.
     pub fn hash_text(&self) -> String {
         text::hash_text(self)
+    }
+
+    /// The JSON file that ROS 2 installs for the type (`share/<package>/msg/<Name>.json`), byte for byte:
+    /// the description with default values, and the hash of each type in it.
+    pub fn hashed_json(&self) -> String {
+        json::hashed_json(self)
     }
 
     /// The RIHS01 hash of the type.

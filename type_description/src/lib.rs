@@ -24,6 +24,7 @@
 
 mod description;
 mod hash;
+mod json;
 mod text;
 pub mod type_id;
 

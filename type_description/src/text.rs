@@ -51,7 +51,7 @@ fn push_number(out: &mut String, key: &str, number: u64) {
     out.push_str(&number.to_string());
 }
 
-fn push_string(out: &mut String, text: &str) {
+pub(crate) fn push_string(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {
