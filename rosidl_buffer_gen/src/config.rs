@@ -1,6 +1,6 @@
 //! The settings of a run.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, sync::Arc};
 
 /// What to generate, from where, to where.
 ///
@@ -33,6 +33,24 @@ pub struct Config {
     pub(crate) cargo_metadata: bool,
     pub(crate) crate_package: Option<CratePackage>,
     pub(crate) strict: bool,
+    /// Patterns and what is written above what they match.
+    pub(crate) derives: Vec<(String, String)>,
+    pub(crate) type_attributes: Vec<(String, String)>,
+    pub(crate) field_attributes: Vec<(String, String)>,
+    pub(crate) only: Vec<String>,
+    pub(crate) except: Vec<String>,
+    pub(crate) type_names: Option<NameHook>,
+    pub(crate) field_names: Option<NameHook>,
+}
+
+/// What gives some things another name.
+#[derive(Clone)]
+pub(crate) struct NameHook(pub(crate) Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+impl fmt::Debug for NameHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameHook")
+    }
 }
 
 /// A Cargo package to generate.
@@ -75,6 +93,13 @@ impl Config {
             cargo_metadata: true,
             crate_package: None,
             strict: false,
+            derives: Vec::new(),
+            type_attributes: Vec::new(),
+            field_attributes: Vec::new(),
+            only: Vec::new(),
+            except: Vec::new(),
+            type_names: None,
+            field_names: None,
         }
     }
 
@@ -147,6 +172,86 @@ impl Config {
     /// ```
     pub fn buffer_fields(mut self, pattern: impl Into<String>) -> Self {
         self.buffer_fields.push(pattern.into());
+        self
+    }
+
+    /// Derives more traits, by their paths, for the structs of messages and of the parts of services and
+    /// actions. Patterns are those of [`buffer_fields`](Self::buffer_fields), for type names.
+    ///
+    /// ```
+    /// let config = rosidl_buffer_gen::Config::new()
+    ///     .derive("geometry_msgs/msg/Vector3", "PartialOrd, Copy")
+    ///     .derive("my_msgs/**", "my_crate::Inspect");
+    /// # let _ = config;
+    /// ```
+    pub fn derive(mut self, pattern: impl Into<String>, traits: impl Into<String>) -> Self {
+        self.derives.push((pattern.into(), traits.into()));
+        self
+    }
+
+    /// Writes an attribute above structs, as [`derive`](Self::derive) chooses them:
+    /// `.type_attribute("my_msgs/**", "#[non_exhaustive]")`.
+    pub fn type_attribute(
+        mut self,
+        pattern: impl Into<String>,
+        attribute: impl Into<String>,
+    ) -> Self {
+        self.type_attributes
+            .push((pattern.into(), attribute.into()));
+        self
+    }
+
+    /// Writes an attribute above fields; the pattern is compared with `package/msg/Message.field`.
+    pub fn field_attribute(
+        mut self,
+        pattern: impl Into<String>,
+        attribute: impl Into<String>,
+    ) -> Self {
+        self.field_attributes
+            .push((pattern.into(), attribute.into()));
+        self
+    }
+
+    /// Generates only the interfaces that match this pattern, or another given the same way, and what
+    /// these refer to: `.package("sensor_msgs").only("sensor_msgs/msg/*Image")`. A pattern is compared
+    /// with the names of files, such as `std_srvs/srv/SetBool`.
+    pub fn only(mut self, pattern: impl Into<String>) -> Self {
+        self.only.push(pattern.into());
+        self
+    }
+
+    /// Leaves out the interfaces that match, unless one that is generated refers to them.
+    pub fn except(mut self, pattern: impl Into<String>) -> Self {
+        self.except.push(pattern.into());
+        self
+    }
+
+    /// Gives types other names in Rust. The function gets the full name, such as `std_msgs/msg/String`,
+    /// of every type that is generated, and may give back a name without a path; the type stays in its
+    /// module, and in ROS 2 it is called what it is called. Two types of one name are an error.
+    ///
+    /// ```
+    /// let config = rosidl_buffer_gen::Config::new().type_names(|name| match name {
+    ///     "std_msgs/msg/String" => Some("Text".to_owned()),
+    ///     _ => None,
+    /// });
+    /// # let _ = config;
+    /// ```
+    pub fn type_names(
+        mut self,
+        hook: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.type_names = Some(NameHook(Arc::new(hook)));
+        self
+    }
+
+    /// Gives fields other names in Rust, as [`type_names`](Self::type_names) does to types. The function
+    /// gets names like `sensor_msgs/msg/Image.data`.
+    pub fn field_names(
+        mut self,
+        hook: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.field_names = Some(NameHook(Arc::new(hook)));
         self
     }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
-    model::{BasicType, Doc, FieldType, Interfaces, Message, Value, ValueType},
+    model::{Doc, FieldType, Interfaces, Message, Value, ValueType},
     name::PackageName,
 };
 
@@ -86,21 +86,5 @@ fn value_type(value_type: &ValueType) -> String {
         ValueType::BoundedWString(bound) => return format!("wstring<={bound}"),
         ValueType::Namespaced(name) => return name.to_string(),
     };
-    let name = match basic {
-        BasicType::Boolean => "bool",
-        BasicType::Byte => "byte",
-        BasicType::Char => "char",
-        BasicType::Int8 => "int8",
-        BasicType::Uint8 => "uint8",
-        BasicType::Int16 => "int16",
-        BasicType::Uint16 => "uint16",
-        BasicType::Int32 => "int32",
-        BasicType::Uint32 => "uint32",
-        BasicType::Int64 => "int64",
-        BasicType::Uint64 => "uint64",
-        BasicType::Float => "float32",
-        BasicType::Double => "float64",
-        BasicType::IdlChar => "idl char",
-    };
-    name.to_owned()
+    basic.name().to_owned()
 }

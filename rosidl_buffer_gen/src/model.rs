@@ -16,6 +16,8 @@ pub(crate) struct Interfaces {
     pub(crate) messages: BTreeMap<InterfaceName, Message>,
     /// The names of all messages, each after those that it refers to.
     pub(crate) order: Vec<InterfaceName>,
+    /// What the types are called in Rust, those that ROS 2 adds included.
+    pub(crate) rust_names: BTreeMap<InterfaceName, String>,
     /// Where code for the package's interfaces is found.
     pub(crate) packages: BTreeMap<PackageName, Placement>,
     /// The files and folders that all this was read from.
@@ -49,6 +51,12 @@ pub(crate) struct Message {
     pub(crate) constants: Vec<Constant>,
     /// Whether the struct consists of numbers only, without anything on the heap.
     pub(crate) is_plain: bool,
+    /// What the struct's view is called in Rust.
+    pub(crate) view: String,
+    /// Paths of traits to derive beyond the usual ones.
+    pub(crate) derives: Vec<String>,
+    /// Attributes that the settings ask for.
+    pub(crate) attributes: Vec<String>,
 }
 
 /// A comment.
@@ -61,6 +69,9 @@ pub(crate) struct Doc {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) name: String,
+    pub(crate) rust_name: String,
+    /// Attributes that the settings ask for.
+    pub(crate) attributes: Vec<String>,
     pub(crate) doc: Doc,
     pub(crate) field_type: FieldType,
     pub(crate) storage: Storage,
@@ -128,6 +139,26 @@ pub(crate) enum BasicType {
 }
 
 impl BasicType {
+    /// The name in `.msg` files, where there is one.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "bool",
+            Self::Byte => "byte",
+            Self::Char => "char",
+            Self::Int8 => "int8",
+            Self::Uint8 => "uint8",
+            Self::Int16 => "int16",
+            Self::Uint16 => "uint16",
+            Self::Int32 => "int32",
+            Self::Uint32 => "uint32",
+            Self::Int64 => "int64",
+            Self::Uint64 => "uint64",
+            Self::Float => "float32",
+            Self::Double => "float64",
+            Self::IdlChar => "idl char",
+        }
+    }
+
     /// The size of a value in bytes, in memory and in a message.
     pub(crate) const fn size(self) -> u64 {
         match self {

@@ -4,12 +4,7 @@
 //! No other module puts a Rust identifier together. What Rust cannot use as a name gets a trailing
 //! `_`: no legal ROS name ends in one, so the result never meets another name.
 
-use std::{
-    borrow::Borrow,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// The name of a package, such as `sensor_msgs`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -274,18 +269,13 @@ pub(crate) fn module_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<
         .collect()
 }
 
-/// The names of the views of `messages` that cannot be called `…Ref`, because another of `types` in the
-/// same module is.
-pub(crate) fn view_names<'a>(
-    types: impl IntoIterator<Item = &'a InterfaceName>,
-    messages: impl IntoIterator<Item = &'a InterfaceName>,
-) -> BTreeMap<InterfaceName, String> {
-    let types: BTreeSet<_> = types.into_iter().collect();
-    let usual = messages.into_iter().map(|name| (name, name.with("Ref")));
-    usual
-        .filter(|(_, view)| types.contains(view))
-        .map(|(name, view)| (name.clone(), format!("{}_", view.name())))
-        .collect()
+/// The name of the view of a type; underscores are appended while it is taken.
+pub(crate) fn view_name(of: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut name = format!("{}Ref", of.trim_end_matches('_'));
+    while is_taken(&name) {
+        name.push('_');
+    }
+    name
 }
 
 /// The name of an interface as ROS 2 writes it in header names.

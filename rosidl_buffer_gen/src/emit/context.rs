@@ -1,36 +1,50 @@
 //! What every file that is emitted may ask for.
 
-use std::collections::BTreeMap;
-
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::{
     describe::Descriptions,
-    model::{Interfaces, Message},
-    name::{InterfaceName, Kind, rust_name, view_names},
+    model::{Interfaces, Placement},
+    name::{InterfaceName, Kind, rust_name},
 };
 
 pub(super) struct Context<'a> {
     pub(super) interfaces: &'a Interfaces,
-    descriptions: &'a Descriptions,
-    /// The names of views that are not made in the usual way.
-    views: BTreeMap<InterfaceName, String>,
+    pub(super) descriptions: &'a Descriptions,
 }
 
-impl<'a> Context<'a> {
-    pub(super) fn new(interfaces: &'a Interfaces, descriptions: &'a Descriptions) -> Self {
-        Self {
-            interfaces,
-            descriptions,
-            views: view_names(descriptions.names(), interfaces.messages.keys()),
+impl Context<'_> {
+    /// What a type is called in Rust.
+    pub(super) fn ident(&self, name: &InterfaceName) -> Ident {
+        match self.interfaces.rust_names.get(name) {
+            Some(chosen) => format_ident!("{chosen}"),
+            None => format_ident!("{}", rust_name(name.name())),
         }
     }
 
+    /// The way from the module of one interface to a message.
+    pub(super) fn path(&self, target: &InterfaceName, from: &InterfaceName) -> TokenStream {
+        let name = self.ident(target);
+        let kind = format_ident!("{}", target.kind().as_str());
+        if let Some(Placement::Extern(module)) = self.interfaces.packages.get(target.package()) {
+            // Settings are checked to hold paths.
+            let module: TokenStream = module.parse().unwrap_or_default();
+            return quote!(#module::#kind::#name);
+        }
+        if target.package() == from.package() && target.kind() == from.kind() {
+            return quote!(super::#name);
+        }
+        let package = format_ident!("{}", rust_name(target.package().as_str()));
+        quote!(super::super::super::#package::#kind::#name)
+    }
+
     /// The attributes that tell a type from all others.
-    pub(super) fn identity(&self, name: &InterfaceName, with_kind: bool) -> TokenStream {
+    pub(super) fn identity(&self, name: &InterfaceName) -> TokenStream {
         let package = name.package().as_str();
-        let kind = with_kind.then(|| {
+        // The derives of services and actions know the kind.
+        let is_part = name.kind() != Kind::Msg && !self.interfaces.declarations.contains_key(name);
+        let kind = is_part.then(|| {
             let kind = name.kind().as_str();
             quote!(kind = #kind,)
         });
@@ -38,23 +52,5 @@ impl<'a> Context<'a> {
         let hash = hash.iter();
         let name = name.name();
         quote!(package = #package, #kind name = #name #(, hash = #hash)*)
-    }
-
-    /// The attribute that asks for a view.
-    pub(super) fn view(&self, message: &InterfaceName) -> TokenStream {
-        match self.views.get(message) {
-            Some(name) => {
-                let name = format_ident!("{name}");
-                quote!(view = #name)
-            }
-            None => quote!(view),
-        }
-    }
-
-    /// The attributes of a part that was not written in the language of `.msg` files.
-    pub(super) fn rendered(&self, part: &Message, kind: Kind) -> TokenStream {
-        let source = (kind == Kind::Msg).then(|| quote!(source = SOURCE_, encoding = "idl",));
-        let _ = (part, rust_name(""), &self.interfaces);
-        quote!(#source definition = "")
     }
 }

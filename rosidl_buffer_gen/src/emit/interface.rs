@@ -4,10 +4,10 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{Context, message, types};
+use super::{Context, definition, message};
 use crate::{
-    model::Declaration,
-    name::{InterfaceName, Kind, rust_name},
+    model::{Declaration, Message},
+    name::{InterfaceName, Kind},
 };
 
 /// The constant in which the text is kept: a service may be called `SOURCE`, but no name ends in `_`.
@@ -23,7 +23,7 @@ pub(super) fn emit(
     for (index, suffix) in name.kind().parts().iter().enumerate() {
         if let Some(part) = context.interfaces.messages.get(&name.with(suffix)) {
             let text = match name.kind() {
-                _ if declaration.encoding == "idl" => context.rendered(part, name.kind()),
+                _ if declaration.encoding == "idl" => definition(part, declaration),
                 Kind::Msg => quote!(source = SOURCE_),
                 Kind::Srv | Kind::Action => {
                     let index = proc_macro2::Literal::usize_unsuffixed(index);
@@ -53,15 +53,16 @@ pub(super) fn emit(
 /// A service as a type, and the name of its event.
 fn service(name: &InterfaceName, declaration: &Declaration, context: &Context<'_>) -> TokenStream {
     let doc = format!(" The service `{name}`.");
-    let ident = format_ident!("{}", rust_name(name.name()));
-    let identity = context.identity(name, false);
+    let ident = context.ident(name);
+    let identity = context.identity(name);
     let source = source(declaration);
-    let event_info = types::path(&InterfaceName::event_info(), name, context.interfaces);
-    let event = format_ident!("{}_Event", name.name());
+    let parts = parts(name, context);
+    let event_info = context.path(&InterfaceName::event_info(), name);
+    let event = context.ident(&name.with("_Event"));
     quote! {
         #[doc = #doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, ::rosidl_buffer_runtime::Service)]
-        #[ros2(#identity, #source, event_info = #event_info)]
+        #[ros2(#identity, #source, #(#parts,)* event_info = #event_info)]
         pub struct #ident;
 
         pub type #event = ::rosidl_buffer_runtime::service::Event<#ident>;
@@ -71,42 +72,73 @@ fn service(name: &InterfaceName, declaration: &Declaration, context: &Context<'_
 /// An action as a type, and the names of the types that ROS 2 adds to its parts.
 fn action(name: &InterfaceName, declaration: &Declaration, context: &Context<'_>) -> TokenStream {
     let doc = format!(" The action `{name}`.");
-    let ident = format_ident!("{}", rust_name(name.name()));
-    let identity = context.identity(name, false);
+    let ident = context.ident(name);
+    let identity = context.identity(name);
     let source = source(declaration);
-    let path = |target| types::path(&target, name, context.interfaces);
-    let goal_id = path(InterfaceName::goal_id());
-    let time = path(InterfaceName::time());
-    let event_info = path(InterfaceName::event_info());
+    let parts = parts(name, context);
+    let goal_id = context.path(&InterfaceName::goal_id(), name);
+    let time = context.path(&InterfaceName::time(), name);
+    let event_info = context.path(&InterfaceName::event_info(), name);
     let runtime = quote!(::rosidl_buffer_runtime::action);
-    let mut aliases = TokenStream::new();
-    for service in ["SendGoal", "GetResult"] {
-        let alias = format_ident!("{}_{service}", name.name());
-        let generic = format_ident!("{service}");
+    let (mut aliases, mut events) = (TokenStream::new(), TokenStream::new());
+    let mut alias = |suffix: &str| {
+        let alias = context.ident(&name.with(suffix));
+        // What the type is called in the runtime, where it is generic.
+        let generic = format_ident!("{}", suffix.replace('_', ""));
         aliases.extend(quote!(pub type #alias = #runtime::#generic<#ident>;));
-        for part in ["Request", "Response"] {
-            let alias = format_ident!("{}_{service}_{part}", name.name());
-            let generic = format_ident!("{service}{part}");
-            aliases.extend(quote!(pub type #alias = #runtime::#generic<#ident>;));
-        }
-        let event = format_ident!("{}_{service}_Event", name.name());
-        aliases.extend(quote!(pub type #event = ::rosidl_buffer_runtime::service::Event<#alias>;));
+        alias
+    };
+    for service in ["_SendGoal", "_GetResult"] {
+        let service_alias = alias(service);
+        alias(&format!("{service}_Request"));
+        alias(&format!("{service}_Response"));
+        let event = context.ident(&name.with(service).with("_Event"));
+        let event =
+            quote!(pub type #event = ::rosidl_buffer_runtime::service::Event<#service_alias>;);
+        events.extend(event);
     }
-    let message = format_ident!("{}_FeedbackMessage", name.name());
+    alias("_FeedbackMessage");
     quote! {
         #[doc = #doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, ::rosidl_buffer_runtime::Action)]
-        #[ros2(#identity, #source, goal_id = #goal_id, time = #time, event_info = #event_info)]
+        #[ros2(
+            #identity, #source, #(#parts,)* goal_id = #goal_id, time = #time, event_info = #event_info
+        )]
         pub struct #ident;
 
         #aliases
-        pub type #message = #runtime::FeedbackMessage<#ident>;
+        #events
     }
+}
+
+/// The parts that are not called as ROS 2 calls them.
+fn parts(name: &InterfaceName, context: &Context<'_>) -> Vec<TokenStream> {
+    let mut renamed = Vec::new();
+    for suffix in name.kind().parts() {
+        let part = name.with(suffix);
+        let ident = context.ident(&part);
+        if ident != part.name() {
+            let which = format_ident!("{}", suffix.trim_start_matches('_').to_lowercase());
+            renamed.push(quote!(#which = #ident));
+        }
+    }
+    renamed
 }
 
 fn source(declaration: &Declaration) -> TokenStream {
     let encoding = (declaration.encoding == "idl").then(|| quote!(, encoding = "idl"));
     quote!(source = SOURCE_ #encoding)
+}
+
+/// What a part says whose file is not in the language of `.msg` files: its text in that language.
+fn definition(part: &Message, declaration: &Declaration) -> TokenStream {
+    let definition = definition::render(part);
+    if part.name.kind() == Kind::Msg {
+        let source = source(declaration);
+        quote!(#source, definition = #definition)
+    } else {
+        quote!(definition = #definition)
+    }
 }
 
 /// A text as a literal that people can read, where the compiler takes it as it is.

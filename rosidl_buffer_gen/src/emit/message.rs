@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::{Context, doc, types, value};
 use crate::{
     model::{BasicType, Constant, Field, Message, ValueType},
-    name::{Kind, rust_name},
+    name::rust_name,
 };
 
 /// The struct and its constants. `text` is what the struct says about its definition.
@@ -16,19 +16,21 @@ pub(super) fn emit(
     context: &Context<'_>,
 ) -> Vec<TokenStream> {
     let docs = doc::attributes(&message.doc);
-    let name = message.name.name();
-    let ident = format_ident!("{}", rust_name(name));
-    let identity = identity(message, context);
-    let view = context.view(&message.name);
+    let ident = context.ident(&message.name);
+    let identity = context.identity(&message.name);
+    let view = view(message, &ident);
+    let derives = tokens(&message.derives);
+    let attributes = tokens(&message.attributes);
     // Fields stay in their order, so that an array of such structs is one piece of memory.
     let repr = message.is_plain.then(|| quote!(#[repr(C)]));
     let fields = message.fields.iter();
     let fields = fields.map(|field| emit_field(field, message, context));
     let mut items = vec![quote! {
         #docs
-        #[derive(Debug, Clone, PartialEq, ::rosidl_buffer_runtime::BufferMessage)]
+        #[derive(Debug, Clone, PartialEq, #(#derives,)* ::rosidl_buffer_runtime::BufferMessage)]
         #[ros2(#identity, #view, #text)]
         #repr
+        #(#attributes)*
         pub struct #ident {
             #(#fields,)*
         }
@@ -37,15 +39,26 @@ pub(super) fn emit(
     items
 }
 
-/// What tells the type from all others.
-fn identity(message: &Message, context: &Context<'_>) -> TokenStream {
-    context.identity(&message.name, message.name.kind() != Kind::Msg)
+/// The attribute that asks for a view, with its name where that is not the usual one.
+fn view(message: &Message, ident: &Ident) -> TokenStream {
+    if *ident == message.view.strip_suffix("Ref").unwrap_or_default() {
+        return quote!(view);
+    }
+    let view = format_ident!("{}", message.view);
+    quote!(view = #view)
+}
+
+/// Settings, which are checked to be Rust.
+fn tokens(settings: &[String]) -> Vec<TokenStream> {
+    let texts = settings.iter();
+    texts.map(|text| text.parse().unwrap_or_default()).collect()
 }
 
 fn emit_field(field: &Field, message: &Message, context: &Context<'_>) -> TokenStream {
     let docs = doc::attributes(&field.doc);
-    let ident = format_ident!("{}", rust_name(&field.name));
-    let field_type = types::field_type(field, &message.name, context.interfaces);
+    let ident = format_ident!("{}", field.rust_name);
+    let attributes = tokens(&field.attributes);
+    let field_type = types::field_type(field, &message.name, context);
     let value_type = field.field_type.value_type();
     let same_in_rust = match value_type {
         ValueType::Basic(BasicType::Byte) => Some(quote!(byte)),
@@ -57,12 +70,20 @@ fn emit_field(field: &Field, message: &Message, context: &Context<'_>) -> TokenS
         let default = value::emit(default, value_type);
         quote!(default = #default)
     });
-    let mut settings = same_in_rust.into_iter().chain(default).peekable();
+    let name = (field.rust_name != rust_name(&field.name)).then(|| {
+        let name = &field.name;
+        quote!(name = #name)
+    });
+    let mut settings = name
+        .into_iter()
+        .chain(same_in_rust)
+        .chain(default)
+        .peekable();
     let attribute = settings
         .peek()
         .is_some()
         .then(|| quote!(#[ros2(#(#settings),*)]));
-    quote!(#docs #attribute pub #ident: #field_type)
+    quote!(#docs #attribute #(#attributes)* pub #ident: #field_type)
 }
 
 fn emit_constants(constants: &[Constant], message: &Ident) -> Option<TokenStream> {

@@ -5,6 +5,7 @@
 //! here and nothing can fail on input.
 
 mod context;
+mod definition;
 mod doc;
 mod interface;
 mod message;
@@ -38,7 +39,10 @@ pub(crate) fn emit(
 ) -> Vec<OutputFile> {
     let mut files = Vec::new();
     let mut packages = Vec::new();
-    let context = Context::new(interfaces, descriptions);
+    let context = Context {
+        interfaces,
+        descriptions,
+    };
     let sources = PathBuf::from(if crate_package.is_some() { "src" } else { "" });
     for (package, placement) in &interfaces.packages {
         if *placement != Placement::Emitted {
@@ -68,6 +72,9 @@ pub(crate) fn emit(
                 text: scaffold::kind(package.as_str(), &modules),
             });
             kinds.push(kind.as_str());
+        }
+        if kinds.is_empty() {
+            continue;
         }
         files.push(OutputFile {
             path: folder.join("mod.rs"),

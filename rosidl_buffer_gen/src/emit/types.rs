@@ -1,20 +1,21 @@
 //! Rust types of fields and constants. Every path is absolute: a message may be called `Vec`.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
+use super::Context;
 use crate::{
-    model::{BasicType, Field, FieldType, Interfaces, Placement, Storage, ValueType},
-    name::{InterfaceName, rust_name},
+    model::{BasicType, Field, FieldType, Storage, ValueType},
+    name::InterfaceName,
 };
 
 /// The type of a field of `message`.
 pub(super) fn field_type(
     field: &Field,
     message: &InterfaceName,
-    interfaces: &Interfaces,
+    context: &Context<'_>,
 ) -> TokenStream {
-    let item = value_type(field.field_type.value_type(), message, interfaces);
+    let item = value_type(field.field_type.value_type(), message, context);
     let runtime = quote!(::rosidl_buffer_runtime);
     match (&field.field_type, field.storage) {
         (FieldType::Single(_), _) => item,
@@ -47,7 +48,7 @@ pub(super) fn constant_type(value_type: &ValueType) -> TokenStream {
     }
 }
 
-fn value_type(value: &ValueType, message: &InterfaceName, interfaces: &Interfaces) -> TokenStream {
+fn value_type(value: &ValueType, message: &InterfaceName, context: &Context<'_>) -> TokenStream {
     match value {
         ValueType::Basic(basic) => basic_type(*basic),
         ValueType::String => quote!(::std::string::String),
@@ -60,28 +61,8 @@ fn value_type(value: &ValueType, message: &InterfaceName, interfaces: &Interface
             let bound = Literal::u64_unsuffixed(*bound);
             quote!(::rosidl_buffer_runtime::BoundedWString<#bound>)
         }
-        ValueType::Namespaced(target) => path(target, message, interfaces),
+        ValueType::Namespaced(target) => context.path(target, message),
     }
-}
-
-/// The way from the module of one interface to a message.
-pub(super) fn path(
-    target: &InterfaceName,
-    from: &InterfaceName,
-    interfaces: &Interfaces,
-) -> TokenStream {
-    let name = format_ident!("{}", rust_name(target.name()));
-    let kind = format_ident!("{}", target.kind().as_str());
-    if let Some(Placement::Extern(module)) = interfaces.packages.get(target.package()) {
-        // Settings are checked to hold paths.
-        let module: TokenStream = module.parse().unwrap_or_default();
-        return quote!(#module::#kind::#name);
-    }
-    if target.package() == from.package() && target.kind() == from.kind() {
-        return quote!(super::#name);
-    }
-    let package = format_ident!("{}", rust_name(target.package().as_str()));
-    quote!(super::super::super::#package::#kind::#name)
 }
 
 fn basic_type(basic: BasicType) -> TokenStream {

@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     load::Loaded,
     model::{BasicType, Constant, Doc, Field, FieldType, Message, Storage, ValueType},
-    name::{InterfaceName, PackageName},
+    name::{InterfaceName, PackageName, rust_name},
     source::{Source, Span},
     syntax::ast::{self, Array, Base, Primitive},
 };
@@ -49,6 +49,9 @@ impl Resolver<'_> {
             fields,
             constants,
             is_plain: false,
+            view: String::new(),
+            derives: Vec::new(),
+            attributes: Vec::new(),
         };
         (message, references)
     }
@@ -96,6 +99,8 @@ impl Resolver<'_> {
         };
         Some(Field {
             name: field.name.text.clone(),
+            rust_name: rust_name(&field.name.text),
+            attributes: Vec::new(),
             doc: doc(&field.comment),
             field_type,
             storage: Storage::Plain,

@@ -4,8 +4,10 @@
 //! then. What comes out needs no more checks: everything after it cannot fail on input.
 
 mod buffers;
+mod filter;
 mod message;
 mod order;
+mod settings;
 mod storage;
 mod unknown;
 mod value;
@@ -58,8 +60,11 @@ pub(crate) fn resolve(
             .iter()
             .map(|(name, package)| (name.clone(), package.placement.clone()))
             .collect(),
+        rust_names: BTreeMap::new(),
         inputs: loaded.inputs.clone(),
     };
+    filter::apply(&mut interfaces, loaded, config, diagnostics);
+    settings::apply(&mut interfaces, config, diagnostics);
     buffers::decide(&mut interfaces, &config.buffer_fields, diagnostics);
     storage::decide(&mut interfaces, loaded, diagnostics);
     interfaces

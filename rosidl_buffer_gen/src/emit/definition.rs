@@ -1,0 +1,64 @@
+//! A message in the language of `.msg` files, for those that were written in another.
+
+use std::fmt::Write;
+
+use crate::model::{BasicType, FieldType, Message, Value, ValueType};
+
+/// The fields and constants, a line each. IDL's `char`, which that language has no word for, becomes
+/// `char`, which has the same size and values.
+pub(super) fn render(message: &Message) -> String {
+    let mut text = String::new();
+    for constant in &message.constants {
+        let constant_type = value_type(&constant.constant_type);
+        let value = value(&constant.value);
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{constant_type} {}={value}", constant.name);
+    }
+    for field in &message.fields {
+        let item = value_type(field.field_type.value_type());
+        let _ = match &field.field_type {
+            FieldType::Single(_) => write!(text, "{item}"),
+            FieldType::Array(_, length) => write!(text, "{item}[{length}]"),
+            FieldType::BoundedSequence(_, bound) => write!(text, "{item}[<={bound}]"),
+            FieldType::UnboundedSequence(_) => write!(text, "{item}[]"),
+        };
+        let _ = write!(text, " {}", field.name);
+        if let Some(default) = &field.default {
+            let _ = write!(text, " {}", value(default));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => format!("{number:?}"),
+        Value::String(text) => {
+            let escaped = text.replace('\\', r"\\").replace('"', "\\\"");
+            format!("\"{}\"", escaped.replace('\n', r"\n").replace('\r', r"\r"))
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(self::value).collect();
+            format!("[{}]", items.join(", "))
+        }
+    }
+}
+
+fn value_type(value_type: &ValueType) -> String {
+    let basic = match value_type {
+        ValueType::Basic(basic) => basic,
+        ValueType::String => return "string".to_owned(),
+        ValueType::WString => return "wstring".to_owned(),
+        ValueType::BoundedString(bound) => return format!("string<={bound}"),
+        ValueType::BoundedWString(bound) => return format!("wstring<={bound}"),
+        ValueType::Namespaced(name) => return format!("{}/{}", name.package(), name.name()),
+    };
+    let name = match basic {
+        BasicType::IdlChar => "char",
+        other => other.name(),
+    };
+    name.to_owned()
+}
