@@ -25,6 +25,7 @@ mod report;
 mod resolve;
 mod run;
 mod source;
+mod stamp;
 mod suggest;
 mod syntax;
 

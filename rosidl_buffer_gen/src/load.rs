@@ -16,6 +16,7 @@ use crate::{
     name::{InterfaceName, PackageName},
     package::{InterfaceFile, Language, Package, Root, Skipped, installed},
     source::{MAX_BYTES, ReadError, Source},
+    stamp::Inputs,
     suggest::closest,
     syntax::{
         ast::{Base, Message},
@@ -45,6 +46,21 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// All that the output depends on.
+    pub(crate) fn inputs(&self, config: &Config) -> Inputs {
+        let mut inputs = Inputs::new(&format!("{config:?} {:?}", self.requested));
+        for (name, package) in &self.packages {
+            inputs.add(name.as_str());
+            inputs.add(&package.found);
+        }
+        for (name, file) in &self.declarations {
+            inputs.add(&name.to_string());
+            inputs.add(file.source.name());
+            inputs.add(file.source.text());
+        }
+        inputs
+    }
+
     /// Whether there is a type of this name, written in a file or added by ROS 2.
     pub(crate) fn knows(&self, name: &InterfaceName) -> bool {
         let is_implicit = |declared: &InterfaceName| {
@@ -98,6 +114,20 @@ pub(crate) fn load(config: &Config, diagnostics: &mut Diagnostics) -> Loaded {
     loader.loaded
 }
 
+/// Reads the texts of some packages without asking what they mean; nothing, if something is wrong.
+pub(crate) fn load_texts(config: &Config, packages: &[String]) -> Option<Loaded> {
+    let mut diagnostics = Diagnostics::new(true);
+    let mut loader = Loader::new(config, &mut diagnostics);
+    loader.texts_only = true;
+    loader.request();
+    for package in packages {
+        loader.load(&PackageName::new(package)?);
+    }
+    loader.loaded.requested = loader.requested;
+    let loaded = loader.loaded;
+    diagnostics.finish().is_ok().then_some(loaded)
+}
+
 struct Loader<'a> {
     config: &'a Config,
     diagnostics: &'a mut Diagnostics,
@@ -109,6 +139,8 @@ struct Loader<'a> {
     seen: BTreeSet<PackageName>,
     queue: VecDeque<PackageName>,
     loaded: Loaded,
+    /// Whether files are read, but not parsed.
+    texts_only: bool,
 }
 
 impl<'a> Loader<'a> {
@@ -142,6 +174,7 @@ impl<'a> Loader<'a> {
             seen: BTreeSet::new(),
             queue: VecDeque::new(),
             loaded,
+            texts_only: false,
         }
     }
 
@@ -306,6 +339,7 @@ impl<'a> Loader<'a> {
             return;
         };
         let (source, trees) = match file.location.read() {
+            Ok(source) if self.texts_only => (source, Vec::new()),
             Ok(source) => {
                 let trees = match file.language {
                     Language::Ros => parse_interface(file.kind, &source, self.diagnostics),

@@ -15,12 +15,13 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     dump::json_lines,
     emit::emit,
-    load::{Loaded, load, skipped_package},
+    load::{Loaded, load, load_texts, skipped_package},
     model::Interfaces,
-    name::InterfaceName,
+    name::{InterfaceName, PackageName},
     output::write,
     package::Root,
     resolve::{resolve, unknown},
+    stamp::{self, Stamp},
 };
 
 impl Config {
@@ -43,27 +44,55 @@ impl Config {
         if self.cargo_metadata && self.watches_environment {
             println!("cargo::rerun-if-env-changed=AMENT_PREFIX_PATH");
         }
+        // A function of the settings may say something else this time.
+        let has_hooks = self.type_names.is_some() || self.field_names.is_some();
+        let stamp = Stamp::read(&out_dir);
+        if let Some(stamp) = stamp.as_ref().filter(|_| !has_hooks)
+            && let Some(loaded) = load_texts(self, &stamp.packages)
+            && stamp.holds(&loaded.inputs(self), &out_dir)
+        {
+            self.print_inputs(&loaded.inputs);
+            let mut report = Report::new(&loaded, Vec::new());
+            report.written.unchanged = stamp.files();
+            return Ok(report);
+        }
         let mut diagnostics = Diagnostics::new(self.strict);
         let (loaded, interfaces) = self.resolved(&mut diagnostics);
         let warnings = diagnostics.finish().map_err(Error::new)?;
+        self.print_inputs(&interfaces.inputs);
         if self.cargo_metadata {
-            for path in &interfaces.inputs {
-                println!("cargo::rerun-if-changed={}", path.display());
-            }
             for warning in &warnings {
                 println!("cargo::warning={}", warning.one_line());
             }
         }
         let descriptions = Descriptions::of(&interfaces);
         let files = emit(&interfaces, &descriptions, self.crate_package.as_ref());
+        let unwritable = |(path, error): (PathBuf, std::io::Error)| {
+            let message = format!("cannot write {}: {error}", path.display());
+            Diagnostic::new(Code::Unwritable, message)
+        };
+        stamp::remove(&out_dir).map_err(|error| unwritable((out_dir.clone(), error)))?;
         let mut report = Report::new(&loaded, warnings);
-        report.written = write(&out_dir, &files).map_err(|(path, error)| {
-            Diagnostic::new(
-                Code::Unwritable,
-                format!("cannot write {}: {error}", path.display()),
-            )
-        })?;
+        report.written = write(&out_dir, &files).map_err(unwritable)?;
+        if let Some(stamp) = stamp {
+            stamp.remove_leftovers(&out_dir, &files);
+        }
+        // What there is to warn about is told by every run.
+        if !has_hooks && !report.has_warnings() {
+            let packages = loaded.packages.keys().map(PackageName::as_str);
+            let written = stamp::write(&out_dir, &loaded.inputs(self), packages, &files);
+            written.map_err(|error| unwritable((out_dir, error)))?;
+        }
         Ok(report)
+    }
+
+    /// Tells Cargo what to watch.
+    fn print_inputs(&self, inputs: &[PathBuf]) {
+        if self.cargo_metadata {
+            for path in inputs {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
     }
 
     /// The hashes of the types named, or of all in the packages that the settings name or find, by

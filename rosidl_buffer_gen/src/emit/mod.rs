@@ -13,15 +13,15 @@ mod scaffold;
 mod types;
 mod value;
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf, thread};
 
 use context::Context;
 
 use crate::{
     config::CratePackage,
     describe::Descriptions,
-    model::{Interfaces, Placement},
-    name::{Kind, module_names, rust_name},
+    model::{Declaration, Interfaces, Placement},
+    name::{InterfaceName, Kind, module_names, rust_name},
 };
 
 /// A file to be written, its path relative to the output folder.
@@ -39,10 +39,7 @@ pub(crate) fn emit(
 ) -> Vec<OutputFile> {
     let mut files = Vec::new();
     let mut packages = Vec::new();
-    let context = Context {
-        interfaces,
-        descriptions,
-    };
+    let mut jobs = Vec::new();
     let sources = PathBuf::from(if crate_package.is_some() { "src" } else { "" });
     for (package, placement) in &interfaces.packages {
         if *placement != Placement::Emitted {
@@ -62,9 +59,10 @@ pub(crate) fn emit(
             let folder = folder.join(kind.as_str());
             let modules = module_names(declarations.iter().map(|(name, _)| name.name()));
             for ((name, declaration), module) in declarations.into_iter().zip(&modules) {
-                files.push(OutputFile {
+                jobs.push(Job {
                     path: folder.join(format!("{module}.rs")),
-                    text: interface::emit(name, declaration, &context),
+                    name,
+                    declaration,
                 });
             }
             files.push(OutputFile {
@@ -85,6 +83,11 @@ pub(crate) fn emit(
             module,
         });
     }
+    let context = Context {
+        interfaces,
+        descriptions,
+    };
+    files.extend(emit_all(&jobs, &context));
     let root = scaffold::interfaces(&packages);
     match crate_package {
         None => files.push(OutputFile {
@@ -103,4 +106,41 @@ pub(crate) fn emit(
         }
     }
     files
+}
+
+/// The file for one interface, still to be made.
+struct Job<'a> {
+    path: PathBuf,
+    name: &'a InterfaceName,
+    declaration: &'a Declaration,
+}
+
+/// So many files are worth a thread.
+const FILES_PER_THREAD: usize = 32;
+
+/// The files in the order of the jobs, whoever makes them.
+fn emit_all(jobs: &[Job<'_>], context: &Context<'_>) -> Vec<OutputFile> {
+    let emit = |jobs: &[Job<'_>]| -> Vec<OutputFile> {
+        let files = jobs.iter().map(|job| OutputFile {
+            path: job.path.clone(),
+            text: interface::emit(job.name, job.declaration, context),
+        });
+        files.collect()
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = cores.min(jobs.len() / FILES_PER_THREAD);
+    if threads < 2 {
+        return emit(jobs);
+    }
+    thread::scope(|scope| {
+        let chunks = jobs.chunks(jobs.len().div_ceil(threads));
+        let workers: Vec<_> = chunks
+            .map(|chunk| (chunk, scope.spawn(move || emit(chunk))))
+            .collect();
+        let files = workers.into_iter();
+        // A thread that could not do it: again, and here, so that what is wrong is heard of.
+        files
+            .flat_map(|(chunk, worker)| worker.join().unwrap_or_else(|_| emit(chunk)))
+            .collect()
+    })
 }
