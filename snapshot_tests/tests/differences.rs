@@ -1,0 +1,164 @@
+//! Every row of docs/differences.md, and no other.
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use rosidl_buffer_gen::Config;
+
+/// What is expected of a row.
+enum Expected {
+    /// The default value of the first field, as `dump` prints it; a warning, and an error if strict.
+    Warning(&'static str),
+    /// The same without a warning.
+    Value(&'static str),
+    /// An error that says this.
+    Error(&'static str),
+}
+use Expected::{Error, Value, Warning};
+
+/// The files of the package `p` for each row.
+fn rows() -> Vec<(&'static str, Vec<(&'static str, String)>, Expected)> {
+    let message = |text: &str| vec![("msg/A.msg", text.to_owned())];
+    vec![
+        (
+            "line-break",
+            message(r#"string x "a\nb""#),
+            Warning(r#""a\nb""#),
+        ),
+        ("not-utf8", message(r#"string x "\xe9""#), Warning(r#""é""#)),
+        (
+            "beyond-latin1",
+            message(r#"string x "\u4e2d""#),
+            Warning(r#""中""#),
+        ),
+        (
+            "final-backslash",
+            message(r#"string x "a\\""#),
+            Warning(r#""a\\""#),
+        ),
+        (
+            "decoded-twice",
+            message(r#"string x "a\\b""#),
+            Warning(r#""a\\b""#),
+        ),
+        (
+            "comment-escapes",
+            message(r"int8 x # see C:\new"),
+            Warning("null"),
+        ),
+        (
+            "minus-infinity",
+            message("float64 x -inf"),
+            Warning(r#""-inf""#),
+        ),
+        ("optional", message("@optional int8 x"), Warning("null")),
+        (
+            "unknown-type",
+            message("Missing x"),
+            Error("there is no message `Missing`"),
+        ),
+        (
+            "cycle",
+            vec![
+                ("msg/A.msg", "B b".to_owned()),
+                ("msg/B.msg", "A a".to_owned()),
+            ],
+            Error("a message cannot contain itself: p/msg/A → p/msg/B → p/msg/A"),
+        ),
+        (
+            "part-name",
+            vec![
+                ("srv/Foo.srv", "---".to_owned()),
+                ("srv/Foo_Request.srv", "---".to_owned()),
+            ],
+            Error("`p/srv/Foo_Request` is the name of a part of `p/srv/Foo`"),
+        ),
+        (
+            "named-escape",
+            message(r#"string x "\N{BULLET}""#),
+            Error("names a character with `\\N`"),
+        ),
+        (
+            "huge-array",
+            message("uint8[4294967296] x"),
+            Error("too many for Rust"),
+        ),
+        (
+            "huge-file",
+            message(&"#\n".repeat(8 * 1024 * 1024 + 1)),
+            Error("larger than 16 MiB"),
+        ),
+        ("not-a-number", message("float64 x nan"), Value(r#""nan""#)),
+        ("float32-range", message("float32 x 1e39"), Warning("1e39")),
+        (
+            "half-quoted",
+            message(r#"string x "a#b""#),
+            Warning(r#""\"a""#),
+        ),
+    ]
+}
+
+fn config(folder: &Path) -> Config {
+    let none: [&str; 0] = [];
+    Config::new().ament_prefixes(none).search_path(folder)
+}
+
+#[test]
+fn every_row_is_as_it_says() {
+    for (name, files, expected) in rows() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join("p").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let found = config(folder.path()).dump();
+        let strict = config(folder.path()).strict(true).dump();
+        let default = |lines: &str| {
+            let first: serde_json::Value =
+                serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+            first["fields"][0]["default"].clone()
+        };
+        match expected {
+            Warning(value) => {
+                let (lines, report) = found.unwrap();
+                assert_eq!(
+                    default(&lines),
+                    serde_json::from_str::<serde_json::Value>(value).unwrap(),
+                    "{name}"
+                );
+                assert!(report.has_warnings(), "{name}");
+                assert!(strict.is_err(), "{name}");
+            }
+            Value(value) => {
+                let (lines, report) = found.unwrap();
+                assert_eq!(
+                    default(&lines),
+                    serde_json::from_str::<serde_json::Value>(value).unwrap(),
+                    "{name}"
+                );
+                assert!(!report.has_warnings() && strict.is_ok(), "{name}");
+            }
+            Error(text) => {
+                let error = found.unwrap_err().render_json();
+                assert!(
+                    error.contains(&text.replace('\\', "\\\\")),
+                    "{name}: {error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_has_these_rows_and_no_others() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/differences.md");
+    let page = fs::read_to_string(page).unwrap();
+    let documented: BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    let tested: BTreeSet<_> = rows().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(documented, tested);
+}
