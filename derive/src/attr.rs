@@ -3,27 +3,74 @@
 //! Unknown, repeated and malformed attributes are errors where they stand; what attributes mean is not decided here.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Error, Expr, LitInt, LitStr, Path, Result};
+use syn::{Attribute, Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, Type};
 
-/// Attributes of the struct.
+/// What messages, services and actions have in common.
 #[derive(Default)]
-pub(crate) struct ContainerAttrs {
+pub(crate) struct InterfaceAttrs {
     pub(crate) package: Option<LitStr>,
     pub(crate) name: Option<LitStr>,
-    pub(crate) kind: Option<LitStr>,
     pub(crate) hash: Option<LitStr>,
+    pub(crate) source: Option<Expr>,
+    pub(crate) encoding: Option<LitStr>,
     pub(crate) runtime: Option<Path>,
+}
+
+/// Attributes of a message's struct.
+#[derive(Default)]
+pub(crate) struct ContainerAttrs {
+    pub(crate) interface: InterfaceAttrs,
+    pub(crate) kind: Option<LitStr>,
+    pub(crate) definition: Option<Expr>,
+    pub(crate) view: View,
     pub(crate) no_default: bool,
     pub(crate) no_serde: bool,
     pub(crate) repr_c: bool,
+    /// For the runtime's own generic structs: where name and hash come from.
+    pub(crate) type_name: Option<Expr>,
+    pub(crate) type_hash: Option<Expr>,
+}
+
+/// The name of a message's borrowed view.
+#[derive(Default)]
+pub(crate) enum View {
+    /// It has none.
+    #[default]
+    Unnamed,
+    /// `view`: the struct's with `Ref` behind it.
+    Beside,
+    /// `view = Name`.
+    #[expect(
+        dead_code,
+        reason = "accepted; borrowed views come with their own expansion"
+    )]
+    Named(Ident),
+}
+
+/// What `byte`, `char`, `idl_char`, `wchar` and `wstring` say of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Text {
+    AsTyped,
+    Byte,
+    Char,
+    IdlChar,
+    WChar,
+    WString,
+}
+
+/// Attributes of the struct that stands for a service or an action.
+#[derive(Default)]
+pub(crate) struct MarkerAttrs {
+    pub(crate) interface: InterfaceAttrs,
+    /// The attributes of `MarkerKind::types` that are given.
+    pub(crate) types: Vec<(String, Type)>,
 }
 
 /// Attributes of a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
-    pub(crate) byte: bool,
-    pub(crate) char: bool,
-    pub(crate) wstring: bool,
+    /// At most one, if there is no mistake.
+    pub(crate) texts: Vec<Text>,
     pub(crate) bound: Option<LitInt>,
     pub(crate) string_bound: Option<LitInt>,
     pub(crate) default: Option<Expr>,
@@ -62,9 +109,57 @@ fn set_flag(place: &mut bool, meta: &ParseNestedMeta<'_>) -> Result<()> {
     }
 }
 
+fn text(texts: &mut Vec<Text>, text: Text, meta: &ParseNestedMeta<'_>) -> Result<()> {
+    if texts.contains(&text) {
+        return Err(meta.error("this attribute is given twice"));
+    }
+    texts.push(text);
+    Ok(())
+}
+
 /// A path in a string, as serde's `crate` attribute has it.
 fn parse_path(meta: &ParseNestedMeta<'_>) -> Result<Path> {
     meta.value()?.parse::<LitStr>()?.parse()
+}
+
+fn attribute_name(meta: &ParseNestedMeta<'_>) -> Result<String> {
+    match meta.path.get_ident() {
+        Some(name) => Ok(name.to_string()),
+        None => Err(meta.error("expected a name")),
+    }
+}
+
+/// Calls `read` for each `name` and `name = value` in `#[ros2(…)]`.
+fn each(
+    attributes: &[Attribute],
+    errors: &mut Errors,
+    mut read: impl FnMut(&str, &ParseNestedMeta<'_>) -> Result<()>,
+) {
+    for attribute in attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("ros2"))
+    {
+        let parsed = attribute.parse_nested_meta(|meta| read(&attribute_name(&meta)?, &meta));
+        if let Err(error) = parsed {
+            errors.push(error);
+        }
+    }
+}
+
+impl InterfaceAttrs {
+    /// Whether the attribute was one of these.
+    fn read(&mut self, name: &str, meta: &ParseNestedMeta<'_>) -> Result<bool> {
+        match name {
+            "package" => set(&mut self.package, meta.value()?.parse()?, meta)?,
+            "name" => set(&mut self.name, meta.value()?.parse()?, meta)?,
+            "hash" => set(&mut self.hash, meta.value()?.parse()?, meta)?,
+            "source" => set(&mut self.source, meta.value()?.parse()?, meta)?,
+            "encoding" => set(&mut self.encoding, meta.value()?.parse()?, meta)?,
+            "crate" => set(&mut self.runtime, parse_path(meta)?, meta)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 pub(crate) fn container(attributes: &[Attribute], errors: &mut Errors) -> ContainerAttrs {
@@ -77,59 +172,82 @@ pub(crate) fn container(attributes: &[Attribute], errors: &mut Errors) -> Contai
                 Ok(())
             });
         }
-        if !attribute.path().is_ident("ros2") {
-            continue;
-        }
-        let parsed = attribute.parse_nested_meta(|meta| {
-            let Some(name) = meta.path.get_ident().map(ToString::to_string) else {
-                return Err(meta.error("expected a name"));
-            };
-            match name.as_str() {
-                "package" => set(&mut found.package, meta.value()?.parse()?, &meta),
-                "name" => set(&mut found.name, meta.value()?.parse()?, &meta),
-                "kind" => set(&mut found.kind, meta.value()?.parse()?, &meta),
-                "hash" => set(&mut found.hash, meta.value()?.parse()?, &meta),
-                "crate" => set(&mut found.runtime, parse_path(&meta)?, &meta),
-                "no_default" => set_flag(&mut found.no_default, &meta),
-                "no_serde" => set_flag(&mut found.no_serde, &meta),
-                _ => Err(meta.error(format!(
-                    "unknown attribute `{name}`; a message has `package`, `name`, `kind`, `hash`, `crate`, `no_default`, `no_serde`"
-                ))),
-            }
-        });
-        if let Err(error) = parsed {
-            errors.push(error);
-        }
     }
+    each(attributes, errors, |name, meta| {
+        if found.interface.read(name, meta)? {
+            return Ok(());
+        }
+        match name {
+            "kind" => set(&mut found.kind, meta.value()?.parse()?, meta),
+            "definition" => set(&mut found.definition, meta.value()?.parse()?, meta),
+            "view" => {
+                let view = if meta.input.peek(Token![=]) {
+                    View::Named(meta.value()?.parse()?)
+                } else {
+                    View::Beside
+                };
+                match std::mem::replace(&mut found.view, view) {
+                    View::Unnamed => Ok(()),
+                    _ => Err(meta.error("this attribute is given twice")),
+                }
+            }
+            "no_default" => set_flag(&mut found.no_default, meta),
+            "no_serde" => set_flag(&mut found.no_serde, meta),
+            "__type_name" => set(&mut found.type_name, meta.value()?.parse()?, meta),
+            "__type_hash" => set(&mut found.type_hash, meta.value()?.parse()?, meta),
+            _ => Err(meta.error(format!(
+                "unknown attribute `{name}`; a message has `package`, `name`, `kind`, `hash`, `source`, `encoding`, `definition`, `view`, `crate`, `no_default`, `no_serde`"
+            ))),
+        }
+    });
+    found
+}
+
+/// Attributes of a marker that may also have types of these names.
+pub(crate) fn marker(
+    attributes: &[Attribute],
+    what: &str,
+    types: &[&str],
+    errors: &mut Errors,
+) -> MarkerAttrs {
+    let mut found = MarkerAttrs::default();
+    each(attributes, errors, |name, meta| {
+        if found.interface.read(name, meta)? {
+            return Ok(());
+        }
+        if !types.contains(&name) {
+            let types: Vec<_> = types.iter().map(|name| format!("`{name}`")).collect();
+            return Err(meta.error(format!(
+                "unknown attribute `{name}`; {what} has `package`, `name`, `hash`, `source`, `encoding`, `crate`, {}",
+                types.join(", ")
+            )));
+        }
+        if found.types.iter().any(|(other, _)| other == name) {
+            return Err(meta.error("this attribute is given twice"));
+        }
+        found.types.push((name.to_owned(), meta.value()?.parse()?));
+        Ok(())
+    });
     found
 }
 
 pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttrs {
     let mut found = FieldAttrs::default();
-    for attribute in attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("ros2"))
-    {
-        let parsed = attribute.parse_nested_meta(|meta| {
-            let Some(name) = meta.path.get_ident().map(ToString::to_string) else {
-                return Err(meta.error("expected a name"));
-            };
-            match name.as_str() {
-                "byte" => set_flag(&mut found.byte, &meta),
-                "char" => set_flag(&mut found.char, &meta),
-                "wstring" => set_flag(&mut found.wstring, &meta),
-                "bound" => set(&mut found.bound, meta.value()?.parse()?, &meta),
-                "string_bound" => set(&mut found.string_bound, meta.value()?.parse()?, &meta),
-                "default" => set(&mut found.default, meta.value()?.parse()?, &meta),
-                _ => Err(meta.error(format!(
-                    "unknown attribute `{name}`; a field has `byte`, `char`, `wstring`, `bound`, `string_bound`, `default`"
-                ))),
-            }
-        });
-        if let Err(error) = parsed {
-            errors.push(error);
-        }
+    each(attributes, errors, |name, meta| {
+        match name {
+        "byte" => text(&mut found.texts, Text::Byte, meta),
+        "char" => text(&mut found.texts, Text::Char, meta),
+        "idl_char" => text(&mut found.texts, Text::IdlChar, meta),
+        "wchar" => text(&mut found.texts, Text::WChar, meta),
+        "wstring" => text(&mut found.texts, Text::WString, meta),
+        "bound" => set(&mut found.bound, meta.value()?.parse()?, meta),
+        "string_bound" => set(&mut found.string_bound, meta.value()?.parse()?, meta),
+        "default" => set(&mut found.default, meta.value()?.parse()?, meta),
+        _ => Err(meta.error(format!(
+            "unknown attribute `{name}`; a field has `byte`, `char`, `idl_char`, `wchar`, `wstring`, `bound`, `string_bound`, `default`"
+        ))),
     }
+    });
     for (flag, bound) in [
         ("bound", &found.bound),
         ("string_bound", &found.string_bound),

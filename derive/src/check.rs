@@ -1,76 +1,16 @@
-//! Refuses what no ROS 2 interface could say: names, kinds, hashes, defaults that are no literals.
-//!
-//! The name rules are those of `rosidl_adapter`, in a form that takes linear time.
+//! Refuses what no ROS 2 message could say: names of fields, defaults that are no literals or exceed their bounds.
 
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, ExprLit, Lit, Result, UnOp};
 
 use crate::attr::Errors;
 use crate::input::{Field, Message};
-
-/// `[a-z]`, then letters, digits and single underscores, none at the end: packages and fields.
-fn is_lower_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && !name.contains("__")
-        && !name.ends_with('_')
-}
-
-/// `[A-Z][A-Za-z0-9]*` with the suffixes of the parts of services and actions.
-fn is_interface_name(name: &str) -> bool {
-    let suffixes = [
-        "_Request",
-        "_Response",
-        "_Event",
-        "_Goal",
-        "_Result",
-        "_Feedback",
-        "_SendGoal",
-        "_GetResult",
-        "_FeedbackMessage",
-    ];
-    let mut base = name;
-    while let Some(shorter) = suffixes.iter().find_map(|suffix| base.strip_suffix(suffix)) {
-        base = shorter;
-    }
-    base.starts_with(|c: char| c.is_ascii_uppercase())
-        && base.bytes().all(|b| b.is_ascii_alphanumeric())
-}
+use crate::interface::is_lower_name;
 
 pub(crate) fn check(message: &Message) -> Result<()> {
     let mut errors = Errors::default();
-    let package = message.package.value();
-    if !is_lower_name(&package) {
-        errors.push(Error::new(
-            message.package.span(),
-            format!("`{package}` is not a package name: lower-case letters, digits and single underscores, a letter first, none of them `_` at the end"),
-        ));
-    }
-    let name = message.name.value();
-    if !is_interface_name(&name) {
-        errors.push(Error::new(
-            message.name.span(),
-            format!("`{name}` is not an interface name: letters and digits, a capital first; `#[ros2(name = \"…\")]` gives another than the struct's"),
-        ));
-    }
-    if !matches!(message.kind.as_str(), "msg" | "srv" | "action") {
-        errors.push(Error::new(
-            message.ident.span(),
-            format!(
-                "`{}` is no kind of interface: `msg`, `srv` or `action`",
-                message.kind
-            ),
-        ));
-    }
-    if let Some(hash) = &message.hash
-        && message.hash_bytes().is_none()
-    {
-        errors.push(Error::new(
-            hash.span(),
-            "a type hash is `RIHS01_` and 64 lower-case hexadecimal digits",
-        ));
+    if let Some(interface) = message.interface() {
+        interface.check(&mut errors);
     }
     let mut names = std::collections::HashSet::new();
     for field in &message.fields {
@@ -155,32 +95,5 @@ pub(crate) fn strings(value: &Expr) -> Vec<&syn::LitStr> {
         }) => vec![text],
         Expr::Array(array) => array.elems.iter().flat_map(strings).collect(),
         _ => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_follow_rosidl() {
-        for good in ["a", "a1", "frame_id", "x_1_y"] {
-            assert!(is_lower_name(good), "{good}");
-        }
-        for bad in ["", "_a", "a_", "a__b", "A", "1a", "a-b", "ä"] {
-            assert!(!is_lower_name(bad), "{bad}");
-        }
-        for good in [
-            "F",
-            "PointCloud2",
-            "Foo_Request",
-            "Foo_SendGoal_Request",
-            "Foo_Event",
-        ] {
-            assert!(is_interface_name(good), "{good}");
-        }
-        for bad in ["", "f", "Foo_Bar", "_Request", "2D", "Fo-o"] {
-            assert!(!is_interface_name(bad), "{bad}");
-        }
     }
 }

@@ -1,24 +1,43 @@
 //! The struct and its attributes as the later steps want them: names settled, kinds known.
 
-use proc_macro2::Span;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
-use syn::{Data, DeriveInput, Error, Expr, Fields, Ident, LitStr, Path, Result, Type};
+use syn::{Data, DeriveInput, Error, Expr, Fields, Generics, Ident, Path, Result, Type};
 
-use crate::attr::{self, Errors};
+pub(crate) use crate::attr::Text;
+
+use crate::attr::{self, Errors, View};
+use crate::interface::{Interface, ros_name};
 
 /// A struct that is to become a message.
 pub(crate) struct Message {
     pub(crate) ident: Ident,
+    /// Only the runtime's own structs have parameters.
+    pub(crate) generics: Generics,
     pub(crate) runtime: Path,
-    pub(crate) package: LitStr,
-    pub(crate) kind: String,
-    pub(crate) name: LitStr,
-    /// The hash's attribute; `hash_bytes` reads it.
-    pub(crate) hash: Option<LitStr>,
+    pub(crate) identity: Identity,
+    /// The text of its fields in the form of a `.msg` file.
+    pub(crate) definition: Option<Expr>,
+    #[expect(
+        dead_code,
+        reason = "accepted; borrowed views come with their own expansion"
+    )]
+    pub(crate) view: View,
     pub(crate) fields: Vec<Field>,
     pub(crate) repr_c: bool,
     pub(crate) no_default: bool,
     pub(crate) no_serde: bool,
+}
+
+/// Where the name and the type hash come from.
+pub(crate) enum Identity {
+    Interface(Interface),
+    /// A struct of the runtime that stands for the implicit types of every service or action: constant expressions.
+    Implicit {
+        type_name: Expr,
+        type_hash: Expr,
+    },
 }
 
 /// One field of the struct.
@@ -27,90 +46,62 @@ pub(crate) struct Field {
     /// The field's name in ROS.
     pub(crate) name: String,
     pub(crate) ty: Type,
+    /// Whether a parameter of the struct stands in the type.
+    pub(crate) is_generic: bool,
     pub(crate) text: Text,
     pub(crate) bound: Option<u32>,
     pub(crate) string_bound: Option<u32>,
     pub(crate) default: Option<Expr>,
 }
 
-/// What `byte`, `char` and `wstring` say of a field.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Text {
-    AsTyped,
-    Byte,
-    Char,
-    WString,
-}
-
-/// The ROS name behind a Rust identifier: no `r#`, and one `_` less, which stands after what Rust cannot name.
-fn ros_name(ident: &Ident) -> String {
-    let text = ident.to_string();
-    let text = text.strip_prefix("r#").unwrap_or(&text);
-    text.strip_suffix('_').unwrap_or(text).to_owned()
-}
-
 impl Message {
     pub(crate) fn from_item(item: &DeriveInput) -> Result<Self> {
         let mut errors = Errors::default();
         let attrs = attr::container(&item.attrs, &mut errors);
-        if !item.generics.params.is_empty() {
-            errors.push(Error::new(
-                item.generics.span(),
-                "a message cannot be generic: its type hash depends on its fields",
-            ));
-        }
-        let named = match &item.data {
-            Data::Struct(data) => match &data.fields {
-                Fields::Named(fields) => Some(fields),
-                other => {
-                    let span = if other.is_empty() {
-                        item.ident.span()
-                    } else {
-                        other.span()
-                    };
-                    errors.push(Error::new(
-                        span,
-                        "a message's fields have names; write `struct Name { … }`",
-                    ));
-                    None
-                }
+        let named = named_fields(item, &mut errors);
+        let kind = attrs
+            .kind
+            .as_ref()
+            .map_or_else(|| "msg".to_owned(), syn::LitStr::value);
+        let identity = match (attrs.type_name, attrs.type_hash) {
+            (Some(type_name), Some(type_hash)) => Identity::Implicit {
+                type_name,
+                type_hash,
             },
-            Data::Enum(_) | Data::Union(_) => {
-                errors.push(Error::new(
-                    item.ident.span(),
-                    "only a struct can be a message; ROS 2 interfaces have no enums or unions",
-                ));
-                None
+            _ => {
+                if !item.generics.params.is_empty() {
+                    errors.push(Error::new(
+                        item.generics.span(),
+                        "a message cannot be generic: its type hash depends on its fields",
+                    ));
+                }
+                Identity::Interface(Interface::new(
+                    &item.ident,
+                    attrs.interface,
+                    kind,
+                    "a message",
+                    &mut errors,
+                ))
             }
         };
-        let package = attrs.package.unwrap_or_else(|| {
-            errors.push(Error::new(
-                item.ident.span(),
-                "a message belongs to a package; add `#[ros2(package = \"my_msgs\")]`",
-            ));
-            LitStr::new("", Span::call_site())
-        });
         let mut fields = Vec::new();
         for field in named.into_iter().flat_map(|fields| &fields.named) {
             if let Some(ident) = &field.ident {
-                fields.push(Field::new(ident, field, &mut errors));
+                fields.push(Field::new(ident, field, &item.generics, &mut errors));
             }
         }
         errors.finish()?;
         Ok(Self {
-            name: attrs
-                .name
-                .unwrap_or_else(|| LitStr::new(&ros_name(&item.ident), item.ident.span())),
-            kind: attrs
-                .kind
-                .as_ref()
-                .map_or_else(|| "msg".to_owned(), LitStr::value),
             ident: item.ident.clone(),
-            runtime: attrs
-                .runtime
-                .unwrap_or_else(|| syn::parse_quote!(::rosidl_buffer_runtime)),
-            package,
-            hash: attrs.hash,
+
+            generics: item.generics.clone(),
+            runtime: match &identity {
+                Identity::Interface(interface) => interface.runtime.clone(),
+                Identity::Implicit { .. } => syn::parse_quote!(::rosidl_buffer_runtime),
+            },
+            identity,
+            definition: attrs.definition,
+            view: attrs.view,
             fields,
             repr_c: attrs.repr_c,
             no_default: attrs.no_default,
@@ -118,56 +109,112 @@ impl Message {
         })
     }
 
-    /// `my_msgs/msg/Name`.
-    pub(crate) fn type_name(&self) -> String {
-        format!(
-            "{}/{}/{}",
-            self.package.value(),
-            self.kind,
-            self.name.value()
+    pub(crate) fn interface(&self) -> Option<&Interface> {
+        match &self.identity {
+            Identity::Interface(interface) => Some(interface),
+            Identity::Implicit { .. } => None,
+        }
+    }
+
+    /// The interface's name; that of the struct for the runtime's own.
+    pub(crate) fn name(&self) -> String {
+        self.interface().map_or_else(
+            || self.ident.to_string(),
+            |interface| interface.name.value(),
         )
     }
 
-    /// The 32 bytes behind `RIHS01_`; `None` if the text has another form.
-    pub(crate) fn hash_bytes(&self) -> Option<Vec<u8>> {
-        let text = self.hash.as_ref()?.value();
-        let digits = text.strip_prefix("RIHS01_")?;
-        if digits.len() != 64
-            || !digits
-                .bytes()
-                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        {
-            return None;
+    pub(crate) fn is_generic(&self) -> bool {
+        !self.generics.params.is_empty()
+    }
+
+    /// `impl<…> Trait for Name<…> where …`; each of `bounds` holds for the fields that depend on a parameter.
+    pub(crate) fn implement(&self, of: &TokenStream, bounds: &[TokenStream]) -> TokenStream {
+        self.implement_with(None, of, bounds)
+    }
+
+    /// As `implement`, with a lifetime of the trait's.
+    pub(crate) fn implement_with(
+        &self,
+        lifetime: Option<syn::LifetimeParam>,
+        of: &TokenStream,
+        bounds: &[TokenStream],
+    ) -> TokenStream {
+        let mut generics = self.generics.clone();
+        if !bounds.is_empty() {
+            let place = generics.make_where_clause();
+            for Field { ty, .. } in self.fields.iter().filter(|field| field.is_generic) {
+                place.predicates.push(syn::parse_quote!(#ty: #(#bounds)+*));
+            }
         }
-        (0..32)
-            .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).ok())
-            .collect()
+        if let Some(lifetime) = lifetime {
+            generics
+                .params
+                .insert(0, syn::GenericParam::Lifetime(lifetime));
+        }
+        let (params, _, place) = generics.split_for_impl();
+        let (_, arguments, _) = self.generics.split_for_impl();
+        let ident = &self.ident;
+        quote!(impl #params #of for #ident #arguments #place)
     }
 }
 
-impl Field {
-    fn new(ident: &Ident, field: &syn::Field, errors: &mut Errors) -> Self {
-        let attrs = attr::field(&field.attrs, errors);
-        let text = match (attrs.byte, attrs.char, attrs.wstring) {
-            (false, false, false) => Text::AsTyped,
-            (true, false, false) => Text::Byte,
-            (false, true, false) => Text::Char,
-            (false, false, true) => Text::WString,
-            _ => {
+fn named_fields<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Option<&'a syn::FieldsNamed> {
+    match &item.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => Some(fields),
+            other => {
+                let span = if other.is_empty() {
+                    item.ident.span()
+                } else {
+                    other.span()
+                };
                 errors.push(Error::new(
-                    field.ty.span(),
-                    "a field is at most one of `byte`, `char` and `wstring`",
+                    span,
+                    "a message's fields have names; write `struct Name { … }`",
                 ));
-                Text::AsTyped
+                None
             }
-        };
+        },
+        Data::Enum(_) | Data::Union(_) => {
+            errors.push(Error::new(
+                item.ident.span(),
+                "only a struct can be a message; ROS 2 interfaces have no enums or unions",
+            ));
+            None
+        }
+    }
+}
+
+/// Whether one of the parameters stands in the type.
+fn mentions(tokens: TokenStream, generics: &Generics) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => generics
+            .type_params()
+            .any(|parameter| parameter.ident == ident),
+        TokenTree::Group(group) => mentions(group.stream(), generics),
+        _ => false,
+    })
+}
+
+impl Field {
+    fn new(ident: &Ident, field: &syn::Field, generics: &Generics, errors: &mut Errors) -> Self {
+        let attrs = attr::field(&field.attrs, errors);
+        if attrs.texts.len() > 1 {
+            errors.push(Error::new(
+                field.ty.span(),
+                "a field is at most one of `byte`, `char`, `idl_char`, `wchar` and `wstring`",
+            ));
+        }
         // Out-of-range bounds were reported by `attr`.
         let number = |lit: Option<syn::LitInt>| lit.and_then(|lit| lit.base10_parse().ok());
         Self {
             ident: ident.clone(),
+
             name: ros_name(ident),
             ty: field.ty.clone(),
-            text,
+            is_generic: mentions(field.ty.to_token_stream(), generics),
+            text: attrs.texts.first().copied().unwrap_or(Text::AsTyped),
             bound: number(attrs.bound),
             string_bound: number(attrs.string_bound),
             default: attrs.default,

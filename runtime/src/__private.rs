@@ -1,4 +1,4 @@
-//! The door for code that `#[derive(BufferMessage)]` emits. No part of the public interface: it changes without notice.
+//! The door for code that the derives emit. No part of the public interface: it changes without notice.
 
 pub use core;
 pub use std::sync::OnceLock;
@@ -7,15 +7,20 @@ pub use rosidl_type_description::{
     Field as FieldDescription, FieldType, IndividualTypeDescription, TypeHash, type_id,
 };
 
+pub use crate::action::{Action, GeneratedAction, GoalId, Hashes, Names};
 pub use crate::buffer::AnyBuffer;
 pub use crate::cdr::{Decoder, Encoder};
+pub use crate::definition::Definition;
+pub use crate::description::{Descriptions, Source};
 pub use crate::element::Plain;
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::field::{
-    Bounds, ByteField, Descriptions, Field, FieldDefault, FieldInit, SequenceField, StringField,
+    Bounds, ByteField, Field, FieldDefault, FieldInit, SequenceField, StringField, WCharField,
     WideField,
 };
 pub use crate::message::{GeneratedMessage, Message};
+pub use crate::service::{Event, EventInfo, GeneratedService, Service};
+pub use crate::well_known::{ServiceEventInfoMessage, Time, TimeMessage, UuidMessage};
 #[cfg(feature = "serde")]
 pub mod serde {
     pub use crate::serde_impl::*;
@@ -111,6 +116,14 @@ pub fn describe_field(name: &str, field_type: FieldType) -> FieldDescription {
     }
 }
 
+/// A field with its default as Python writes it.
+pub fn describe_default(name: &str, field_type: FieldType, default: &str) -> FieldDescription {
+    FieldDescription {
+        default_value: default.to_owned(),
+        ..describe_field(name, field_type)
+    }
+}
+
 /// The description of a message; rosidl gives one without fields a member, so that C and C++ have something to hold.
 pub fn describe_message<M: Message, const N: usize>(
     fields: [FieldDescription; N],
@@ -129,15 +142,27 @@ pub fn describe_message<M: Message, const N: usize>(
 }
 
 pub fn nested_field_type<M: Message>() -> FieldType {
+    nested_named(M::TYPE_NAME)
+}
+
+pub(crate) fn nested_named(type_name: &str) -> FieldType {
     FieldType {
         type_id: type_id::NESTED_TYPE,
-        nested_type_name: M::TYPE_NAME.to_owned(),
+        nested_type_name: type_name.to_owned(),
         ..FieldType::default()
     }
 }
 
 pub fn byte_field_type<F: ByteField>() -> FieldType {
-    attribute::as_byte(F::field_type())
+    attribute::with_primitive(F::field_type(), type_id::BYTE)
+}
+
+pub fn idl_char_field_type<F: ByteField>() -> FieldType {
+    attribute::with_primitive(F::field_type(), type_id::CHAR)
+}
+
+pub fn wchar_field_type<F: WCharField>() -> FieldType {
+    attribute::with_primitive(F::field_type(), type_id::WCHAR)
 }
 
 pub fn char_field_type<F: ByteField>() -> FieldType {

@@ -1,7 +1,8 @@
 //! ROS 2 messages whose bytes may live in any memory.
 //!
 //! * [`Buffer`] is what a message holds where its interface has `uint8[]`.
-//! * [`BufferMessage`] makes a message of a struct; generated code uses the same derive.
+//! * [`BufferMessage`] makes a message of a struct; generated code uses the same derive. [`Service`](macro@Service) and
+//!   [`Action`](macro@Action) tie messages together.
 //! * [`cdr`] turns messages into bytes and back; [`Message`] gives name, type description and RIHS01 hash.
 //!
 //! ```
@@ -30,11 +31,14 @@
 
 extern crate self as rosidl_buffer_runtime;
 
+pub mod action;
 mod backend;
 mod bounded;
 mod buffer;
 pub mod cdr;
 mod cpu;
+mod definition;
+mod description;
 #[allow(unsafe_code)] // memory seen as bytes
 mod element;
 mod error;
@@ -45,6 +49,8 @@ mod message;
 #[allow(missing_docs, clippy::missing_errors_doc)]
 #[allow(unreachable_pub)]
 mod serde_impl;
+pub mod service;
+mod well_known;
 mod wstring;
 
 #[doc(hidden)]
@@ -67,17 +73,21 @@ macro_rules! __if_serde {
     ($($tokens:tt)*) => {};
 }
 
-pub use rosidl_buffer_derive::BufferMessage;
+pub use rosidl_buffer_derive::{Action, BufferMessage, Service};
 pub use rosidl_type_description as type_description;
-pub use rosidl_type_description::{TypeDescription, TypeHash};
+pub use rosidl_type_description::{TypeDescription, TypeHash, TypeSource};
 
+pub use action::{Action, GeneratedAction};
 pub use backend::Storage;
 pub use bounded::{BoundedBuffer, BoundedSequence, BoundedString, BoundedWString};
 pub use buffer::{AnyBuffer, Buffer};
+pub use definition::part;
 pub use element::Element;
 pub use error::{
     BoundError, BufferError, DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind,
 };
 pub use field::Field;
 pub use message::{GeneratedMessage, Message};
+pub use service::{GeneratedService, Service};
+pub use well_known::{ServiceEventInfoMessage, Time, TimeMessage, UuidMessage};
 pub use wstring::WString;

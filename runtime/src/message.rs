@@ -1,9 +1,11 @@
 //! What `#[derive(BufferMessage)]` implements: a message is a [`Field`] that has a name of its own.
 
-use rosidl_type_description::{IndividualTypeDescription, TypeDescription, TypeHash};
+use rosidl_type_description::{IndividualTypeDescription, TypeDescription, TypeHash, TypeSource};
 
 use crate::buffer::AnyBuffer;
-use crate::field::{Descriptions, Field};
+use crate::definition::Composed;
+use crate::description::{Descriptions, Source, message_source, message_text};
+use crate::field::Field;
 
 /// A ROS 2 message (or one part of a service or action) as a Rust struct.
 ///
@@ -11,6 +13,14 @@ use crate::field::{Descriptions, Field};
 pub trait Message: Field + Clone + Send + Sync + 'static {
     /// Full name, such as `sensor_msgs/msg/Image`.
     const TYPE_NAME: &'static str;
+
+    /// Where its text comes from.
+    #[doc(hidden)]
+    const SOURCE: Source = Source::Rendered;
+
+    /// Default values as a `.msg` file has them, for a text that has to be put together.
+    #[doc(hidden)]
+    const TEXT_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
 
     /// The type's RIHS01 hash (REP-2016): part of the topic's name on the wire, so only equal hashes meet.
     ///
@@ -30,6 +40,62 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
         let mut nested = Descriptions::default();
         Self::describe_nested(&mut nested);
         nested.into_type_description(Self::describe_own())
+    }
+
+    /// Where the types of [`type_description`](Self::type_description) come from, in its order: the message first, then
+    /// those that it refers to. Together they are the answer of a `get_type_description` service.
+    ///
+    /// A part of a service or action is `implicit` and has no text, as in ROS 2; a struct that was not given its
+    /// `source` has the text of [`definition`](Self::definition).
+    ///
+    /// ```
+    /// use rosidl_buffer_runtime::{BufferMessage, Message};
+    ///
+    /// #[derive(Clone, BufferMessage)]
+    /// #[ros2(package = "demo_msgs", source = "float64 x  # metres\n")]
+    /// struct Point { x: f64 }
+    ///
+    /// let sources = Point::type_sources();
+    /// assert_eq!(sources[0].encoding, "msg");
+    /// assert_eq!(sources[0].raw_file_contents, "float64 x  # metres\n");
+    /// ```
+    fn type_sources() -> Vec<TypeSource> {
+        let mut nested = Descriptions::default();
+        Self::describe_nested(&mut nested);
+        nested.into_type_sources(message_source::<Self>())
+    }
+
+    /// The message's text and those of all messages that it refers to, as recordings carry them (`ros2msg`): each but the
+    /// first behind a line of 80 `=` and a line `MSG: package/Name`, in the order of first mention.
+    ///
+    /// Where a struct was not given its `source`, the text is made from its fields. Generated types have the same text as
+    /// a constant, [`GeneratedMessage::DEFINITION`].
+    ///
+    /// ```
+    /// use rosidl_buffer_runtime::{BufferMessage, Message};
+    ///
+    /// #[derive(Clone, BufferMessage)]
+    /// #[ros2(package = "demo_msgs")]
+    /// struct Point { x: f64 }
+    ///
+    /// #[derive(Clone, BufferMessage)]
+    /// #[ros2(package = "demo_msgs")]
+    /// struct Path {
+    ///     points: Vec<Point>,
+    ///     #[ros2(default = "path")]
+    ///     name: String,
+    /// }
+    ///
+    /// let separator = "=".repeat(80);
+    /// assert_eq!(
+    ///     Path::definition(),
+    ///     format!("demo_msgs/Point[] points\nstring name \"path\"\n{separator}\nMSG: demo_msgs/Point\nfloat64 x\n"),
+    /// );
+    /// ```
+    fn definition() -> String {
+        let mut nested = Descriptions::default();
+        Self::describe_nested(&mut nested);
+        nested.into_definition(message_text::<Self>())
     }
 
     /// Calls `visit` with the field name of each [`Buffer`](crate::Buffer) in the message, nested ones included.
@@ -60,4 +126,25 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
 pub trait GeneratedMessage: Message {
     /// As [`Message::type_hash`], in its textual form `RIHS01_…`.
     const TYPE_HASH: &'static str;
+
+    /// As [`Message::definition`], put together while the program compiles, if it is used.
+    ///
+    /// It takes a `source` or `definition` attribute on the message and on all that it refers to; a program that uses the
+    /// constant of another message does not compile.
+    ///
+    /// ```
+    /// use rosidl_buffer_runtime::{BufferMessage, GeneratedMessage};
+    ///
+    /// #[derive(Clone, BufferMessage)]
+    /// #[ros2(
+    ///     package = "std_msgs",
+    ///     hash = "RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18",
+    ///     source = "string data\n"
+    /// )]
+    /// struct String { data: std::string::String }
+    ///
+    /// const SCHEMA: &str = String::DEFINITION;
+    /// assert_eq!(SCHEMA, "string data\n");
+    /// ```
+    const DEFINITION: &'static str = Composed::<Self>::TEXT;
 }

@@ -46,6 +46,17 @@ pub struct FieldType {
     pub nested_type_name: String,
 }
 
+/// The text that a type was made from, as `type_description_interfaces/msg/TypeSource` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TypeSource {
+    /// The full name, such as `sensor_msgs/msg/Image`.
+    pub type_name: String,
+    /// How the text is written: `msg`, `srv`, `action`, `idl`; `implicit` for a type that has no file of its own.
+    pub encoding: String,
+    /// The whole file; empty if the encoding is `implicit`.
+    pub raw_file_contents: String,
+}
+
 impl TypeDescription {
     /// Puts a type and the types it refers to together.
     ///

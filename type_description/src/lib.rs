@@ -25,8 +25,9 @@
 mod description;
 mod hash;
 mod json;
+pub mod python;
 mod text;
 pub mod type_id;
 
-pub use description::{Field, FieldType, IndividualTypeDescription, TypeDescription};
+pub use description::{Field, FieldType, IndividualTypeDescription, TypeDescription, TypeSource};
 pub use hash::{ParseTypeHashError, TypeHash};

@@ -54,3 +54,9 @@ pub const ARRAY_OFFSET: u8 = 48;
 pub const BOUNDED_SEQUENCE_OFFSET: u8 = 96;
 /// Added to a scalar's id for `T[]`.
 pub const UNBOUNDED_SEQUENCE_OFFSET: u8 = 144;
+
+/// The id of the scalar, and the offset that makes an array or a sequence of it; 0 if it is none.
+pub const fn split(id: u8) -> (u8, u8) {
+    let offset = id.saturating_sub(1) / ARRAY_OFFSET * ARRAY_OFFSET;
+    (id - offset, offset)
+}

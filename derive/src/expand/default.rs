@@ -32,25 +32,27 @@ fn length_checks(field: &Field) -> Option<TokenStream> {
 }
 
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let ident = &message.ident;
     let checks = message.fields.iter().filter_map(length_checks);
     let values = message.fields.iter().map(|Field { ident, ty, default, .. }| match default {
         Some(value) => quote_spanned!(value.span()=> #ident: <#ty as __rt::FieldDefault<_>>::from_default(#value),),
         None => quote_spanned!(ty.span()=> #ident: <#ty as __rt::FieldInit>::init(),),
     });
+    let bounds = [quote!(__rt::FieldInit)];
     let default = (!message.no_default).then(|| {
+        let head = message.implement(&quote!(__rt::core::default::Default), &bounds);
         quote! {
-            impl __rt::core::default::Default for #ident {
+            #head {
                 fn default() -> Self {
                     <Self as __rt::FieldInit>::init()
                 }
             }
         }
     });
+    let head = message.implement(&quote!(__rt::FieldInit), &bounds);
     quote! {
         #(#checks)*
         #default
-        impl __rt::FieldInit for #ident {
+        #head {
             fn init() -> Self {
                 Self { #(#values)* }
             }

@@ -4,6 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::definition;
 use crate::input::{Field, Message, Text};
 
 /// The bounds in a field's attributes, as a `Bounds` constant.
@@ -81,7 +82,6 @@ fn plain(message: &Message) -> Plain {
     {
         return Plain::default();
     }
-    let ident = &message.ident;
     let steps = message.fields.iter().map(
         |Field { ident, ty, .. }| quote!(.field::<Self, #ty>(__rt::core::mem::offset_of!(Self, #ident), |__s| &__s.#ident)),
     );
@@ -90,7 +90,7 @@ fn plain(message: &Message) -> Plain {
             const PLAIN: __rt::Plain<Self> = {
                 let __layout = __rt::Layout::START #(#steps)*;
                 // SAFETY: `Layout` compared every field's place in the struct with its place in CDR and found no padding.
-                unsafe { __rt::Plain::assume(__layout.is_plain(__rt::core::mem::size_of::<#ident>()), __layout.max_align()) }
+                unsafe { __rt::Plain::assume(__layout.is_plain(__rt::core::mem::size_of::<Self>()), __layout.max_align()) }
             };
         },
         encode: quote! {
@@ -107,7 +107,8 @@ fn plain(message: &Message) -> Plain {
 }
 
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let ident = &message.ident;
+    let head = message.implement(&quote!(__rt::Field), &[]);
+    let mention = definition::mention(message);
     let types: Vec<_> = message.fields.iter().map(|field| &field.ty).collect();
     let nested: Vec<_> = message
         .fields
@@ -161,13 +162,15 @@ pub(super) fn expand(message: &Message) -> TokenStream {
     // Evaluated by `cargo check` too, so that what a type refuses is told where it stands.
     let checks = nested
         .iter()
+        .filter(|field| !field.is_generic)
         .map(|Field { ty, .. }| quote_spanned!(ty.span()=> const _: usize = <#ty as __rt::Field>::MIN_LEN;));
 
     quote! {
         #(#checks)*
-        impl __rt::Field for #ident {
+        #head {
             const FIRST_ALIGN: usize = #first_align;
             const MIN_LEN: usize = #min_len;
+            #mention
             #constants
             fn field_type() -> __rt::FieldType {
                 __rt::nested_field_type::<Self>()

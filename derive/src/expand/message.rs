@@ -1,11 +1,13 @@
 //! `Message` and `GeneratedMessage`: name, hash, description.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::definition;
 use super::field::bounds;
-use crate::input::{Field, Message, Text};
+use crate::input::{Field, Identity, Message, Text};
+use crate::value;
 
 /// The field's type in a type description, with what attributes say of it.
 fn field_type(field: &Field) -> TokenStream {
@@ -15,6 +17,8 @@ fn field_type(field: &Field) -> TokenStream {
         Text::AsTyped => quote_spanned!(span=> <#ty as __rt::Field>::field_type()),
         Text::Byte => quote_spanned!(span=> __rt::byte_field_type::<#ty>()),
         Text::Char => quote_spanned!(span=> __rt::char_field_type::<#ty>()),
+        Text::IdlChar => quote_spanned!(span=> __rt::idl_char_field_type::<#ty>()),
+        Text::WChar => quote_spanned!(span=> __rt::wchar_field_type::<#ty>()),
         Text::WString => quote_spanned!(span=> __rt::wide_field_type::<#ty>()),
     };
     let Some(bounds) = bounds(field) else {
@@ -33,37 +37,43 @@ fn field_type(field: &Field) -> TokenStream {
     })
 }
 
+/// One field of `describe_own`.
+fn describe(field: &Field) -> TokenStream {
+    let (name, ty) = (&field.name, field_type(field));
+    match &field.default {
+        Some(default) => {
+            let default = value::python(default);
+            quote!(__rt::describe_default(#name, #ty, #default))
+        }
+        None => quote!(__rt::describe_field(#name, #ty)),
+    }
+}
+
 pub(super) fn expand(message: &Message) -> TokenStream {
-    let ident = &message.ident;
-    let type_name = message.type_name();
-    let own = message.fields.iter().map(|field| {
-        let (name, ty) = (&field.name, field_type(field));
-        quote!(__rt::describe_field(#name, #ty))
-    });
+    let head = message.implement(&quote!(__rt::Message), &[]);
+    let own = message.fields.iter().map(describe);
     let nested = message.fields.iter().filter(|field| !field.is_leaf()).map(
         |Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::describe(__nested);),
     );
-    let (type_hash, generated) = match (message.hash_bytes(), &message.hash) {
-        (Some(bytes), Some(text)) => {
-            let bytes = Literal::byte_string(&bytes);
-            let generated = quote! {
-                impl __rt::GeneratedMessage for #ident {
-                    const TYPE_HASH: &'static str = #text;
-                }
-            };
-            (quote!(__rt::TypeHash::from_bytes(*#bytes)), Some(generated))
+    let source = definition::source(message);
+    let text_defaults = definition::text_defaults(message);
+    let (type_name, type_hash, generated) = match &message.identity {
+        Identity::Interface(interface) => {
+            let type_name = interface.type_name();
+            let (type_hash, generated) =
+                interface.type_hash(&quote!(GeneratedMessage), &quote!(Message));
+            (quote!(#type_name), type_hash, generated)
         }
-        _ => {
-            let computed = quote! {
-                static __HASH: __rt::OnceLock<__rt::TypeHash> = __rt::OnceLock::new();
-                *__HASH.get_or_init(|| <Self as __rt::Message>::type_description().type_hash())
-            };
-            (computed, None)
-        }
+        Identity::Implicit {
+            type_name,
+            type_hash,
+        } => (quote!(#type_name), quote!(#type_hash), None),
     };
     quote! {
-        impl __rt::Message for #ident {
+        #head {
             const TYPE_NAME: &'static str = #type_name;
+            #source
+            #text_defaults
             fn type_hash() -> __rt::TypeHash {
                 #type_hash
             }

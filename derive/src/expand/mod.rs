@@ -3,12 +3,18 @@
 //! Names that start with `__` cannot clash with a field's: no ROS name has two underscores in a row.
 
 mod default;
+mod definition;
 mod field;
+mod implicit;
+mod marker;
 mod message;
 mod serde;
+mod well_known;
 
 use proc_macro2::TokenStream;
 use quote::quote;
+
+pub(crate) use marker::{action, service};
 
 use crate::input::Message;
 
@@ -17,6 +23,8 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
     let field = field::expand(message);
     let own = message::expand(message);
     let default = default::expand(message);
+    let implicit = implicit::expand(message);
+    let well_known = well_known::expand(message);
     let serde = serde::expand(message);
     quote! {
         const _: () = {
@@ -25,6 +33,8 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
             #field
             #own
             #default
+            #implicit
+            #well_known
             #serde
         };
     }

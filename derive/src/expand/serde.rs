@@ -10,8 +10,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
     if message.no_serde {
         return TokenStream::new();
     }
-    let ident = &message.ident;
-    let name = message.name.value();
+    let name = message.name();
     let count = message.fields.len();
     let names: Vec<_> = message.fields.iter().map(|field| &field.name).collect();
     let idents = message.fields.iter().map(|field| &field.ident);
@@ -23,9 +22,19 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         }
     });
     let runtime = &message.runtime;
+    let put = [quote!(__rt::serde::SerdeField)];
+    let both = [quote!(__rt::serde::SerdeField), quote!(__rt::FieldInit)];
+    let serialize = message.implement(&quote!(__rt::serde::Serialize), &put);
+    let deserialize = message.implement_with(
+        Some(syn::parse_quote!('de)),
+        &quote!(__rt::serde::Deserialize<'de>),
+        &both,
+    );
+    let record = message.implement(&quote!(__rt::serde::Record), &both);
+    let field = message.implement(&quote!(__rt::serde::SerdeField), &both);
     quote! {
         #runtime::__if_serde! {
-        impl __rt::serde::Serialize for #ident {
+        #serialize {
             fn serialize<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
                 #[allow(unused_mut)]
                 let mut __struct = __rt::serde::start(__serializer, #name, #count)?;
@@ -33,12 +42,12 @@ pub(super) fn expand(message: &Message) -> TokenStream {
                 __rt::serde::SerializeStruct::end(__struct)
             }
         }
-        impl<'de> __rt::serde::Deserialize<'de> for #ident {
+        #deserialize {
             fn deserialize<__D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::core::result::Result<Self, __D::Error> {
                 __rt::serde::record(__deserializer)
             }
         }
-        impl __rt::serde::Record for #ident {
+        #record {
             const NAME: &'static str = #name;
             const FIELDS: &'static [&'static str] = &[#(#names),*];
             #[allow(unused_variables)]
@@ -53,7 +62,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
                 }
             }
         }
-        impl __rt::serde::SerdeField for #ident {
+        #field {
             fn put<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
                 <Self as __rt::serde::Serialize>::serialize(self, __serializer)
             }

@@ -2,9 +2,11 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field, decode_items, not_nested, visit_items, visit_items_mut};
+use super::{Bounds, Field, decode_items, not_nested, visit_items, visit_items_mut};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
+use crate::definition::Definition;
+use crate::description::Descriptions;
 use crate::element::Plain;
 use crate::error::{BoundError, DecodeError, EncodeError};
 
@@ -20,6 +22,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
+    const MENTION: Option<&'static Definition> = T::MENTION;
 
     fn field_type() -> FieldType {
         let item = T::field_type();
@@ -85,6 +88,7 @@ impl<T: Field, const N: usize> Field for Box<[T; N]> {
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
+    const MENTION: Option<&'static Definition> = T::MENTION;
 
     fn field_type() -> FieldType {
         <[T; N]>::field_type()

@@ -1,4 +1,4 @@
-//! What attributes add to a field whose Rust type cannot say it: `byte`, `char`, `wstring`, bounds.
+//! What attributes add to a field whose Rust type cannot say it: `byte`, `char`, `idl_char`, `wchar`, `wstring`, bounds.
 
 use rosidl_type_description::{FieldType, type_id};
 
@@ -18,9 +18,9 @@ pub struct Bounds {
     pub string: usize,
 }
 
-/// Types for which `#[ros2(byte)]` and `#[ros2(char)]` have a meaning: `u8` and its arrays and sequences.
+/// Types for which `#[ros2(byte)]`, `#[ros2(char)]` and `#[ros2(idl_char)]` have a meaning: `u8` and its arrays and sequences.
 #[diagnostic::on_unimplemented(
-    message = "`#[ros2(byte)]` and `#[ros2(char)]` are for `u8` and its arrays and sequences, not for `{Self}`"
+    message = "`#[ros2(byte)]`, `#[ros2(char)]` and `#[ros2(idl_char)]` are for `u8` and its arrays and sequences, not for `{Self}`"
 )]
 pub trait ByteField: Field {}
 
@@ -31,6 +31,21 @@ impl<const N: usize> ByteField for [u8; N] {}
 impl<const N: usize> ByteField for Box<[u8; N]> {}
 impl<const N: usize> ByteField for BoundedSequence<u8, N> {}
 impl<const N: usize> ByteField for crate::bounded::BoundedBuffer<u8, N> {}
+
+/// Types for which `#[ros2(wchar)]` has a meaning: `u16` and its arrays and sequences. On the wire a `wchar` is a `uint16`
+/// (Fast CDR 2 and Cyclone DDS agree; Fast CDR 1, of Humble and before, wrote four bytes).
+#[diagnostic::on_unimplemented(
+    message = "`#[ros2(wchar)]` is for `u16` and its arrays and sequences, not for `{Self}`"
+)]
+pub trait WCharField: Field {}
+
+impl WCharField for u16 {}
+impl WCharField for Vec<u16> {}
+impl WCharField for Buffer<u16> {}
+impl<const N: usize> WCharField for [u16; N] {}
+impl<const N: usize> WCharField for Box<[u16; N]> {}
+impl<const N: usize> WCharField for BoundedSequence<u16, N> {}
+impl<const N: usize> WCharField for crate::bounded::BoundedBuffer<u16, N> {}
 
 /// Types for which `#[ros2(bound = N)]` has a meaning: sequences that have no bound of their own.
 #[diagnostic::on_unimplemented(
@@ -141,24 +156,18 @@ impl<T: WideField, const N: usize> WideField for [T; N] {
     }
 }
 
-/// The id of the element type and the offset that makes it an array or sequence.
-fn split(id: u8) -> (u8, u8) {
-    let offset = id.saturating_sub(1) / type_id::ARRAY_OFFSET * type_id::ARRAY_OFFSET;
-    (id - offset, offset)
-}
-
-/// `field` with `byte` (IDL octet) in place of `uint8`.
-pub(crate) fn as_byte(field: FieldType) -> FieldType {
-    let (_, offset) = split(field.type_id);
+/// `field` with that primitive in place of the one that its Rust type stands for.
+pub(crate) fn with_primitive(field: FieldType, primitive: u8) -> FieldType {
+    let (_, offset) = type_id::split(field.type_id);
     FieldType {
-        type_id: type_id::BYTE + offset,
+        type_id: primitive + offset,
         ..field
     }
 }
 
 /// `field` with `wstring` in place of `string`.
 pub(crate) fn as_wide(field: FieldType) -> FieldType {
-    let (id, offset) = split(field.type_id);
+    let (id, offset) = type_id::split(field.type_id);
     let id = if id == type_id::BOUNDED_STRING {
         type_id::BOUNDED_WSTRING
     } else {
@@ -172,7 +181,7 @@ pub(crate) fn as_wide(field: FieldType) -> FieldType {
 
 /// `field` with the bounds of its attributes.
 pub(crate) fn with_bounds(mut field: FieldType, bounds: &Bounds) -> FieldType {
-    let (mut id, mut offset) = split(field.type_id);
+    let (mut id, mut offset) = type_id::split(field.type_id);
     if bounds.sequence != usize::MAX && offset == type_id::UNBOUNDED_SEQUENCE_OFFSET {
         offset = type_id::BOUNDED_SEQUENCE_OFFSET;
         field.capacity = bounds.sequence as u64;
@@ -198,6 +207,7 @@ mod tests {
     #[test]
     fn attributes_change_the_described_type_only_where_they_apply() {
         let ids = |field: FieldType| (field.type_id, field.capacity, field.string_capacity);
+        let as_byte = |field| with_primitive(field, type_id::BYTE);
         let bounds = Bounds {
             sequence: 3,
             string: 5,

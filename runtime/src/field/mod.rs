@@ -11,18 +11,17 @@ mod primitive;
 mod sequence;
 mod string;
 
-use std::collections::BTreeMap;
+use rosidl_type_description::FieldType;
 
-use rosidl_type_description::{FieldType, IndividualTypeDescription, TypeDescription};
-
-pub use attribute::{Bounds, ByteField, SequenceField, StringField, WideField};
+pub use attribute::{Bounds, ByteField, SequenceField, StringField, WCharField, WideField};
 pub use default::{FieldDefault, FieldInit};
 
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
+use crate::definition::Definition;
+use crate::description::Descriptions;
 use crate::element::Plain;
 use crate::error::{BoundError, DecodeError, EncodeError};
-use crate::message::Message;
 
 /// A type that a message's field may have.
 #[diagnostic::on_unimplemented(
@@ -46,6 +45,9 @@ pub trait Field: Sized + 'static {
     const MAX_LEN: usize = usize::MAX;
     /// [`MAX_LEN`](Self::MAX_LEN) of the elements.
     const ITEM_MAX_LEN: usize = usize::MAX;
+    /// The message that the type is, or is an array or sequence of.
+    #[doc(hidden)]
+    const MENTION: Option<&'static Definition> = None;
 
     /// The type as `type_description_interfaces/msg/FieldType`.
     fn field_type() -> FieldType;
@@ -152,22 +154,4 @@ const fn not_nested<T: Field>() {
         !T::IS_COLLECTION,
         "ROS 2 has no arrays or sequences in one another; put a message between them"
     );
-}
-
-/// Descriptions of the messages that a message refers to, by name.
-#[derive(Debug, Default)]
-pub struct Descriptions(BTreeMap<String, IndividualTypeDescription>);
-
-impl Descriptions {
-    /// Adds `M` and all that it refers to, once.
-    pub fn add<M: Message>(&mut self) {
-        if !self.0.contains_key(M::TYPE_NAME) {
-            self.0.insert(M::TYPE_NAME.to_owned(), M::describe_own());
-            M::describe_nested(self);
-        }
-    }
-
-    pub(crate) fn into_type_description(self, top: IndividualTypeDescription) -> TypeDescription {
-        TypeDescription::new(top, self.0.into_values())
-    }
 }

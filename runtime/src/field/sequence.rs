@@ -2,10 +2,12 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Descriptions, Field, not_nested, visit_items, visit_items_mut};
+use super::{Bounds, Field, not_nested, visit_items, visit_items_mut};
 use crate::bounded::{BoundedSequence, check};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder, align_up};
+use crate::definition::Definition;
+use crate::description::Descriptions;
 use crate::error::{BoundError, DecodeError, EncodeError};
 
 impl<T: Field> Field for Vec<T> {
@@ -17,6 +19,7 @@ impl<T: Field> Field for Vec<T> {
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
+    const MENTION: Option<&'static Definition> = T::MENTION;
 
     fn field_type() -> FieldType {
         let item = T::field_type();
@@ -78,6 +81,7 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
+    const MENTION: Option<&'static Definition> = T::MENTION;
     const MAX_LEN: usize = N;
 
     fn field_type() -> FieldType {
