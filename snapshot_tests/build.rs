@@ -3,12 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Shipped as IDL only; the tests take `.msg` files.
-const FROM_IDL: [&str; 2] = [
-    "rosidl_generator_tests/msg/BasicIdl",
-    "rosidl_generator_py/msg/BuiltinTypeSequencesIdl",
-];
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let here = std::env::var("CARGO_MANIFEST_DIR")?;
     let out = std::env::var("OUT_DIR")?;
@@ -22,15 +16,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let table = format!("{here}/data/rihs01.tsv");
     println!("cargo::rerun-if-changed={table}");
-    let mut list = String::from("pub(crate) const CODECS: &[Codec] = &[\n");
-    for line in std::fs::read_to_string(&table)?.lines() {
-        let (name, hash) = line.split_once('\t').ok_or("a line without a tab")?;
-        if name.contains("/msg/") && !FROM_IDL.contains(&name) {
-            let path = name.replace('/', "::");
-            writeln!(list, "    codec::<crate::ros::{path}>(\"{hash}\"),")?;
+    let text = std::fs::read_to_string(&table)?;
+    let rows: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .collect();
+    let has = |name: &str, part: &str| {
+        rows.iter()
+            .any(|(other, _)| *other == format!("{name}{part}"))
+    };
+    let (mut codecs, mut markers) = (String::new(), String::new());
+    for (name, hash) in &rows {
+        let path = format!("crate::ros::{}", name.replace('/', "::"));
+        if has(name, "_Event") {
+            writeln!(markers, "    service::<{path}>(\"{hash}\"),")?;
+        } else if has(name, "_FeedbackMessage") {
+            writeln!(markers, "    action::<{path}>(\"{hash}\"),")?;
+        } else {
+            writeln!(codecs, "    codec::<{path}>(\"{hash}\"),")?;
         }
     }
-    list.push_str("];\n");
+    let list = format!(
+        "pub(crate) const CODECS: &[Codec] = &[\n{codecs}];\npub(crate) const MARKERS: &[Marker] = &[\n{markers}];\n"
+    );
     std::fs::write(Path::new(&out).join("codecs.rs"), list)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ pub mod big_endian;
 
 use std::fmt::Write as _;
 
-use rosidl_buffer_runtime::{GeneratedMessage, Message, TypeDescription, cdr};
+use rosidl_buffer_runtime::{Action, Message, Service, TypeDescription, TypeHash, cdr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,8 +31,8 @@ pub struct Codec {
     pub name: &'static str,
     /// The hash by ROS 2's own generator.
     pub golden_hash: &'static str,
-    /// The hash that the generator wrote into the code.
-    pub hash: &'static str,
+    /// The hash that the generator wrote into the code; of types that ROS 2 adds, the computed one.
+    pub hash: fn() -> TypeHash,
     /// The description that the derive put together.
     pub describe: fn() -> TypeDescription,
     /// The encoding of a value given as JSON.
@@ -49,12 +49,12 @@ pub struct Codec {
 
 const fn codec<M>(golden_hash: &'static str) -> Codec
 where
-    M: GeneratedMessage + Serialize + DeserializeOwned + Default + PartialEq,
+    M: Message + Serialize + DeserializeOwned + Default + PartialEq,
 {
     Codec {
         name: M::TYPE_NAME,
         golden_hash,
-        hash: M::TYPE_HASH,
+        hash: M::type_hash,
         describe: <M as Message>::type_description,
         encode: |value| encode(&M::deserialize(value).map_err(text)?),
         decode: |bytes| serde_json::to_value(cdr::decode::<M>(bytes).map_err(text)?).map_err(text),
@@ -74,7 +74,43 @@ fn encode<M: Message>(message: &M) -> Result<Vec<u8>> {
     cdr::encode(message).map_err(text)
 }
 
-/// All messages of the golden data that come from `.msg` files.
+/// A service or an action.
+#[derive(Clone, Copy)]
+pub struct Marker {
+    /// Full name, such as `std_srvs/srv/SetBool`.
+    pub name: &'static str,
+    /// The hash by ROS 2's own generator.
+    pub golden_hash: &'static str,
+    /// The hash that the generator wrote into the code; of services in actions, the computed one.
+    pub hash: fn() -> TypeHash,
+    /// The description that the derive put together.
+    pub describe: fn() -> TypeDescription,
+}
+
+const fn service<S: Service>(golden_hash: &'static str) -> Marker {
+    Marker {
+        name: S::TYPE_NAME,
+        golden_hash,
+        hash: S::type_hash,
+        describe: S::type_description,
+    }
+}
+
+const fn action<A: Action>(golden_hash: &'static str) -> Marker {
+    Marker {
+        name: A::TYPE_NAME,
+        golden_hash,
+        hash: A::type_hash,
+        describe: A::type_description,
+    }
+}
+
+/// All services and actions of the golden data.
+pub fn markers() -> &'static [Marker] {
+    MARKERS
+}
+
+/// All messages of the golden data, those of services and actions included.
 pub fn codecs() -> &'static [Codec] {
     CODECS
 }

@@ -53,7 +53,39 @@ fn lines() {
         "byte_order_mark",
         errors(&[("p/msg/A.msg", "\u{feff}int8 x")])
     );
-    insta::assert_snapshot!("optional", in_line("@optional int8 x"));
+    insta::assert_snapshot!("optional_twice", in_line("@optional\n@optional int8 x"));
+}
+
+#[test]
+fn parts() {
+    let service = |text: &str| errors(&[("p/srv/S.srv", text)]);
+    insta::assert_snapshot!("no_separator", service("int8 a\n"));
+    insta::assert_snapshot!(
+        "two_separators",
+        service("int8 a\n---\nint8 b\n---\nint8 c\n")
+    );
+    insta::assert_snapshot!(
+        "separator_with_blank",
+        service("int8 a\n--- # response\nint8 b\n")
+    );
+    insta::assert_snapshot!(
+        "action_with_one_separator",
+        errors(&[("p/action/A.action", "int8 goal\n---\nint8 result\n")])
+    );
+    insta::assert_snapshot!(
+        "error_in_response",
+        service("int8 a\n---\nint8 a\nint8 a\n")
+    );
+    insta::assert_snapshot!(
+        "name_of_a_part",
+        errors(&[("p/srv/S.srv", "---"), ("p/srv/S_Request.srv", "---")])
+    );
+    insta::assert_snapshot!(
+        "old_service_msgs",
+        errors(&[("p/srv/S.srv", "---"), ("service_msgs/msg/Other.msg", "")])
+    );
+    let misspelt = config().describe(&["std_srvs/srv/SetBol"]).unwrap_err();
+    insta::assert_snapshot!("misspelt_service", misspelt);
 }
 
 #[test]
@@ -95,8 +127,7 @@ fn values() {
     insta::assert_snapshot!("no_brackets", in_line("int8[3] x 1, 2, 3"));
     insta::assert_snapshot!("long_string", in_line("string<=3 x \"abcd\""));
     insta::assert_snapshot!("inner_quote", in_line("string x \"a\"b\""));
-    insta::assert_snapshot!("line_break_in_string", in_line(r#"string x "a\nb""#));
-    insta::assert_snapshot!("escape_beyond_latin1", in_line(r#"string x "a\u00e9""#));
+    insta::assert_snapshot!("broken_escape", in_line(r#"string x "a\x4""#));
     insta::assert_snapshot!("string_list", in_line("string[] x [\"a\", \"b]"));
     insta::assert_snapshot!("default_of_message", in_line("std_msgs/Header h 5"));
 }
@@ -301,13 +332,38 @@ fn settings() {
         )
     });
     insta::assert_snapshot!("crate_name", name);
+    let with = |set: fn(Config) -> Config| errors_with(&files, set);
+    insta::assert_snapshot!(
+        "bad_derive",
+        with(|config| config.derive("**", "not a path"))
+    );
+    insta::assert_snapshot!(
+        "bad_attribute",
+        with(|config| config
+            .type_attribute("**", "derive(Hash)")
+            .field_attribute("**", "#[x"))
+    );
+    insta::assert_snapshot!(
+        "attribute_without_match",
+        with(|config| config.field_attribute("p/msg/A.none", "#[cfg(all())]"))
+    );
+    insta::assert_snapshot!(
+        "filter_without_match",
+        with(|config| config.only("p/msg/B").except("q/**"))
+    );
+    insta::assert_snapshot!(
+        "bad_names",
+        with(|config| config
+            .type_names(|_| Some("fn".to_owned()))
+            .field_names(|_| Some("same".to_owned())))
+    );
 }
 
 #[test]
 fn what_other_tools_get_wrong_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let text = "float32 a -inf\nfloat32 b 1e39\nfloat64 c 1e999\nstring d \"a\\\\b\"\nstring e \"a#b\"\n\
-        # a \\n in a comment\nint8 f\n";
+        # a \\n in a comment\nint8 f\nstring g \"a\\nb\"\n@optional int8 h\n";
     write(folder.path(), "p/msg/A.msg", text);
     let out = folder.path().join("out");
     let report = config()

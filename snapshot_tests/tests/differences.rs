@@ -80,7 +80,7 @@ fn rows() -> Vec<(&'static str, Vec<(&'static str, String)>, Expected)> {
         ),
         (
             "huge-array",
-            message("uint8[4294967296] x"),
+            message("uint8[4294967295] x"),
             Error("too many for Rust"),
         ),
         (

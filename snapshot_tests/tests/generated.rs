@@ -61,6 +61,7 @@ fn bundled_image() {
             "builtin_interfaces",
             "geometry_msgs",
             "sensor_msgs",
+            "service_msgs",
             "std_msgs"
         ]
         .map(|name| (name, "bundled"))
@@ -119,4 +120,146 @@ fn a_cargo_package() {
         by_path.contains(r#"rosidl_buffer_runtime = { path = "/a \"b\"/runtime" }"#),
         "{by_path}"
     );
+}
+
+#[test]
+fn services_and_actions() {
+    let out = tempfile::tempdir().unwrap();
+    let config = config().package("example_interfaces").out_dir(out.path());
+    config.generate().unwrap();
+    let file = |name: &str| read(out.path(), &format!("example_interfaces/{name}"));
+    insta::assert_snapshot!("add_two_ints", file("srv/add_two_ints.rs"));
+    insta::assert_snapshot!("fibonacci", file("action/fibonacci.rs"));
+    insta::assert_snapshot!("srv_mod", file("srv/mod.rs"));
+    assert!(
+        out.path()
+            .join("service_msgs/msg/service_event_info.rs")
+            .is_file()
+    );
+}
+
+#[test]
+fn settings_by_pattern() {
+    let out = tempfile::tempdir().unwrap();
+    config()
+        .package("geometry_msgs")
+        .only("geometry_msgs/msg/PoseStamped")
+        .only("geometry_msgs/msg/T*")
+        .except("geometry_msgs/msg/Transform*")
+        .derive("geometry_msgs/msg/*", "Copy, PartialEq")
+        .derive("*/msg/Point", "::core::cmp::PartialOrd")
+        .type_attribute("**/Pose", "#[must_use]")
+        .field_attribute("*/msg/Pose.position", "#[doc(alias = \"xyz\")]")
+        .type_names(|name| (name == "geometry_msgs/msg/Pose").then(|| "Pose3".to_owned()))
+        .field_names(|name| {
+            (name == "geometry_msgs/msg/Pose.orientation").then(|| "turn".to_owned())
+        })
+        .out_dir(out.path())
+        .generate()
+        .unwrap();
+    insta::assert_snapshot!("by_pattern", read(out.path(), "geometry_msgs/msg/pose.rs"));
+    let modules = read(out.path(), "geometry_msgs/msg/mod.rs");
+    let modules: Vec<_> = modules
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
+        .collect();
+    assert_eq!(
+        modules,
+        [
+            "point",
+            "pose",
+            "pose_stamped",
+            "quaternion",
+            "twist",
+            "twist_stamped",
+            "twist_with_covariance",
+            "twist_with_covariance_stamped",
+            "vector3"
+        ]
+    );
+    assert!(read(out.path(), "geometry_msgs/msg/pose_stamped.rs").contains("super::Pose3"));
+    assert!(read(out.path(), "geometry_msgs/msg/point.rs").contains("::core::cmp::PartialOrd,"));
+    // Of std_msgs only the header is left.
+    assert_eq!(
+        fs::read_dir(out.path().join("std_msgs/msg"))
+            .unwrap()
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_view_that_cannot_have_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let msg = folder.path().join("src/p/msg");
+    fs::create_dir_all(&msg).unwrap();
+    for name in ["Image", "ImageRef", "ImageRefRef"] {
+        fs::write(msg.join(format!("{name}.msg")), "int8 x").unwrap();
+    }
+    let out = folder.path().join("out");
+    config()
+        .search_path(folder.path().join("src"))
+        .out_dir(&out)
+        .generate()
+        .unwrap();
+    let text = |name: &str| read(&out, &format!("p/msg/{name}.rs"));
+    assert!(text("image").contains("view = ImageRef_,"));
+    assert!(text("image_ref").contains("view = ImageRefRef_,"));
+    assert!(text("image_ref_ref").contains(" view,"));
+}
+
+#[test]
+fn only_what_changed_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let msg = folder.path().join("src/p/msg");
+    fs::create_dir_all(&msg).unwrap();
+    let write = |name: &str, text: &str| fs::write(msg.join(name), text).unwrap();
+    write("A.msg", "int8 x");
+    write("B.msg", "A a");
+    write("C.msg", "");
+    let out = folder.path().join("out");
+    let run = || {
+        let config = config()
+            .search_path(folder.path().join("src"))
+            .out_dir(&out);
+        let report = config.generate().unwrap();
+        (report.files_written(), report.files_unchanged())
+    };
+    let times = || -> Vec<_> {
+        let files = [
+            "interfaces.rs",
+            "p/mod.rs",
+            "p/msg/mod.rs",
+            "p/msg/a.rs",
+            "p/msg/b.rs",
+        ];
+        files
+            .map(|file| fs::metadata(out.join(file)).unwrap().modified().unwrap())
+            .to_vec()
+    };
+    assert_eq!(run(), (6, 0));
+    let before = times();
+    assert_eq!(run(), (0, 6));
+    assert_eq!(times(), before);
+    // A comment changes one file.
+    write("A.msg", "int8 x # a number");
+    assert_eq!(run(), (1, 5));
+    assert_eq!(run(), (0, 6));
+    // What somebody did to the output is put right.
+    fs::write(out.join("p/msg/b.rs"), "nonsense").unwrap();
+    assert_eq!(run(), (1, 5));
+    fs::remove_file(out.join("p/msg/b.rs")).unwrap();
+    assert_eq!(run(), (1, 5));
+    // A package in front of another, and an interface less.
+    fs::remove_file(msg.join("C.msg")).unwrap();
+    assert_eq!(run(), (1, 4));
+    assert!(!out.join("p/msg/c.rs").exists());
+    // Errors are told every time, and what was generated before does not count as right.
+    write("A.msg", "int8");
+    let failing = config()
+        .search_path(folder.path().join("src"))
+        .out_dir(&out);
+    assert!(failing.generate().is_err() && failing.generate().is_err());
+    write("A.msg", "int8 x # a number");
+    assert_eq!(run(), (0, 5));
 }

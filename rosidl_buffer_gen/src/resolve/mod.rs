@@ -79,7 +79,7 @@ fn check_names(loaded: &Loaded, diagnostics: &mut Diagnostics) {
                 let text = format!("`{}` is the name of a part of `{name}`", name.with(suffix));
                 diagnostics.push(
                     Diagnostic::new(Code::Duplicate, text)
-                        .at(&other.source, 0..0, "")
+                        .at(&other.source, 0..other.source.text().len(), "")
                         .help(format!("that one is in {}", file.source.name())),
                 );
             }
@@ -99,7 +99,11 @@ fn check_implied(
             continue;
         }
         let text = format!("{} needs {message}", name.kind().with_article());
-        let diagnostic = Diagnostic::new(Code::UnknownType, text).at(&file.source, 0..0, "");
+        let diagnostic = Diagnostic::new(Code::UnknownType, text).at(
+            &file.source,
+            0..file.source.text().len(),
+            "",
+        );
         let found = loaded.packages.get(message.package());
         diagnostics.push(match found {
             Some(package) => {

@@ -47,15 +47,23 @@ pub(crate) fn parse_interface(
             part.start.saturating_sub(SEPARATOR.len() + 1)..part.start.saturating_sub(1)
         });
         let message = format!(
-            "{} has {} lines `---`, this file has {}",
+            "{} has {} `---`, this file has {}",
             kind.with_article(),
-            expected - 1,
-            parts.len() - 1
+            if expected == 2 {
+                "one line"
+            } else {
+                "two lines"
+            },
+            match parts.len() {
+                1 => "none".to_owned(),
+                2 => "one".to_owned(),
+                more => (more - 1).to_string(),
+            }
         );
         diagnostics.push(
             Diagnostic::new(Code::BadParts, message)
                 .at(source, place, "")
-                .help(format!("the parts are {}", part_names(kind))),
+                .help(format!("it stands between {}", part_names(kind))),
         );
         parts.resize(expected, text.len()..text.len());
     }
@@ -87,7 +95,7 @@ fn part_names(kind: Kind) -> String {
     let names: Vec<_> = names
         .map(|name| name.trim_start_matches('_').to_lowercase())
         .collect();
-    names.join(", ")
+    names.join(" and ")
 }
 
 fn parse_part(source: &Source, text: &str, part: Span, diagnostics: &mut Diagnostics) -> Message {
