@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rosidl_type_description::{
     Field, FieldType as DescribedType, IndividualTypeDescription, TypeDescription, TypeHash,
-    type_id,
+    python, type_id,
 };
 
 use crate::{
-    model::{BasicType, FieldType, Interfaces, Message, ValueType},
+    model::{BasicType, FieldType, Interfaces, Message, Value, ValueType},
     name::{InterfaceName, Kind},
 };
 
@@ -195,8 +195,28 @@ fn fields(message: &Message) -> Vec<Field> {
     }
     let fields = message.fields.iter();
     fields
-        .map(|described| field(&described.name, describe_type(&described.field_type)))
+        .map(|described| Field {
+            default_value: described
+                .default
+                .as_ref()
+                .map_or_else(String::new, default_value),
+            ..field(&described.name, describe_type(&described.field_type))
+        })
         .collect()
+}
+
+/// A default value as Python prints it.
+fn default_value(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => python::tuple(items.iter().map(|item| match item {
+            Value::String(text) => python::string_repr(text),
+            other => default_value(other),
+        })),
+        Value::Boolean(truth) => python::boolean(*truth).to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => python::float(*number),
+    }
 }
 
 fn field(name: &str, field_type: DescribedType) -> Field {

@@ -42,6 +42,11 @@ fn rows() -> Vec<(&'static str, Vec<(&'static str, String)>, Expected)> {
             Warning(r#""a\\b""#),
         ),
         (
+            "list-beyond-ascii",
+            message(r#"string[] x ["ä"]"#),
+            Warning(r#"["ä"]"#),
+        ),
+        (
             "comment-escapes",
             message(r"int8 x # see C:\new"),
             Warning("null"),

@@ -16,6 +16,26 @@ pub(super) struct Decoded {
 
 pub(super) type Reason = &'static str;
 
+/// A string in a list. Upstream writes the list into the file in between as Python would print it, and
+/// has Python read it in the end: every escape sequence is decoded once and stands for one character.
+pub(super) fn decode_item(text: &str) -> Result<Decoded, Reason> {
+    let stops = (!text.is_ascii()).then_some("is in a list and has characters beyond ASCII");
+    let mut characters = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (code, behind) = decode_one(&rest[at + 1..])?;
+        characters.push_str(&rest[..at]);
+        characters.push(code);
+        rest = behind;
+    }
+    characters.push_str(rest);
+    Ok(Decoded {
+        text: characters,
+        stops,
+        decoded_again: false,
+    })
+}
+
 /// The error is why the string means nothing, as an end of the sentence "this string …".
 pub(super) fn decode(text: &str) -> Result<Decoded, Reason> {
     if !text.contains('\\') {
@@ -178,6 +198,26 @@ mod tests {
             let (text, stops, _) = decoded(written);
             assert_eq!((text.as_str(), stops), (meant, true), "{written}");
         }
+    }
+
+    #[test]
+    fn items_of_lists_are_decoded_once() {
+        for (written, meant, stops) in [
+            (r"a\nb", "a\nb", false),
+            (r"a\\b", r"a\b", false),
+            (r"a\\", r"a\", false),
+            (r"\xc3\xa9\u4e2d", "Ã©中", false),
+            ("ä", "ä", true),
+        ] {
+            let decoded = decode_item(written).unwrap();
+            assert_eq!(
+                (decoded.text.as_str(), decoded.stops.is_some()),
+                (meant, stops),
+                "{written}"
+            );
+            assert!(!decoded.decoded_again);
+        }
+        assert!(decode_item(r"a\").is_err());
     }
 
     #[test]

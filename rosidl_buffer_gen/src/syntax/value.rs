@@ -4,7 +4,7 @@
 
 use super::{
     ast::{Array, Base, Primitive, Value, ValueKind},
-    escape,
+    escape::{self, Decoded, Reason},
     grammar::{Rule, parts},
     number,
 };
@@ -41,6 +41,9 @@ impl Form {
         }
     }
 }
+
+/// How the escape sequences of a string are decoded.
+type Decode = fn(&str) -> Result<Decoded, Reason>;
 
 /// Reads values of one file.
 pub(super) struct Values<'a> {
@@ -150,7 +153,7 @@ impl Values<'_> {
                 _ => continue,
             };
             // Upstream trims every element and applies the rule for strings to what was between the quotes once more.
-            let value = self.text(text.trim(), span);
+            let value = self.text(text.trim(), span, escape::decode_item);
             items = items.zip(value).map(|(mut items, value)| {
                 items.push(value);
                 items
@@ -164,7 +167,7 @@ impl Values<'_> {
             Form::Boolean => number::boolean(text).map(ValueKind::Bool),
             Form::Integer => number::integer(text).map(ValueKind::Integer),
             Form::Float => number::float(text).map(ValueKind::Float),
-            Form::Text => return self.text(text, span),
+            Form::Text => return self.text(text, span, escape::decode),
         };
         let Some(kind) = kind else {
             let message = if text.is_empty() {
@@ -200,7 +203,7 @@ impl Values<'_> {
         }
     }
 
-    fn text(&mut self, written: &str, span: Span) -> Option<Value> {
+    fn text(&mut self, written: &str, span: Span, decode: Decode) -> Option<Value> {
         let text = match unquote(written) {
             Ok(text) => text,
             Err(quote) => {
@@ -224,7 +227,7 @@ impl Values<'_> {
                 .help("`#` starts a comment also inside quotes"),
             );
         }
-        match escape::decode(&text) {
+        match decode(&text) {
             Ok(decoded) => {
                 if let Some(reason) = decoded.stops {
                     self.error(
