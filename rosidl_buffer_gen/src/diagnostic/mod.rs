@@ -39,7 +39,9 @@ pub(crate) enum Code {
     RiskyValue,
     /// A comment that ROS 2's own generators stop at.
     RiskyComment,
-    /// An annotation that ROS 2 reads and then ignores.
+    /// Legal IDL that ROS 2's own parser refuses or reads in another way.
+    RiskyIdl,
+    /// What an author would expect to matter and does not.
     Ignored,
     Unsupported,
     Duplicate,
@@ -69,6 +71,7 @@ impl Code {
             Self::BadValue => "bad_value",
             Self::RiskyValue => "risky_value",
             Self::RiskyComment => "risky_comment",
+            Self::RiskyIdl => "risky_idl",
             Self::Ignored => "ignored",
             Self::Unsupported => "unsupported",
             Self::Duplicate => "duplicate",
@@ -85,7 +88,10 @@ impl Code {
     /// Whether the run can go on: the output is right, only ROS 2's own tools do not agree. Each of these
     /// is a row of the documentation's page on differences.
     const fn is_warning(self) -> bool {
-        matches!(self, Self::RiskyValue | Self::RiskyComment | Self::Ignored)
+        matches!(
+            self,
+            Self::RiskyValue | Self::RiskyComment | Self::RiskyIdl | Self::Ignored
+        )
     }
 }
 

@@ -10,24 +10,13 @@ mod comment;
 mod element;
 mod escape;
 mod field_type;
+mod idl;
 mod number;
 mod parse;
 mod value;
 
+pub(crate) use idl::parse_idl;
 pub(crate) use parse::parse_interface;
-
-/// Placeholder until merge.
-pub(crate) fn parse_idl(
-    name: &crate::name::InterfaceName,
-    _: &crate::source::Source,
-    _: &mut crate::diagnostic::Diagnostics,
-) -> Vec<ast::Message> {
-    name.kind()
-        .parts()
-        .iter()
-        .map(|_| ast::Message::default())
-        .collect()
-}
 
 /// What pest makes of `grammar.pest`.
 mod grammar {
