@@ -33,6 +33,7 @@ pub struct Config {
     pub(crate) cargo_metadata: bool,
     pub(crate) crate_package: Option<CratePackage>,
     pub(crate) strict: bool,
+    pub(crate) format: bool,
     /// Patterns and what is written above what they match.
     pub(crate) derives: Vec<(String, String)>,
     pub(crate) type_attributes: Vec<(String, String)>,
@@ -93,6 +94,7 @@ impl Config {
             cargo_metadata: true,
             crate_package: None,
             strict: false,
+            format: true,
             derives: Vec::new(),
             type_attributes: Vec::new(),
             field_attributes: Vec::new(),
@@ -266,6 +268,13 @@ impl Config {
     /// for what their author meant, with a warning.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// Whether the code is laid out for people; it is unless turned off, which saves about half of the
+    /// time.
+    pub fn format(mut self, enabled: bool) -> Self {
+        self.format = enabled;
         self
     }
 

@@ -58,6 +58,10 @@ impl Loaded {
             inputs.add(file.source.name());
             inputs.add(file.source.text());
         }
+        let is_json = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
+        for path in self.inputs.iter().filter(is_json) {
+            inputs.add_state(path);
+        }
         inputs
     }
 

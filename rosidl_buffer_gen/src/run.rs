@@ -66,7 +66,7 @@ impl Config {
             }
         }
         let descriptions = Descriptions::of(&interfaces);
-        let files = emit(&interfaces, &descriptions, self.crate_package.as_ref());
+        let files = emit(&interfaces, &descriptions, self);
         let unwritable = |(path, error): (PathBuf, std::io::Error)| {
             let message = format!("cannot write {}: {error}", path.display());
             Diagnostic::new(Code::Unwritable, message)

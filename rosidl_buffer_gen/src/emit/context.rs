@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct Context<'a> {
     pub(super) interfaces: &'a Interfaces,
     pub(super) descriptions: &'a Descriptions,
+    /// Whether code is laid out for people.
+    pub(super) format: bool,
 }
 
 impl Context<'_> {

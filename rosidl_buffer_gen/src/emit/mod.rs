@@ -18,7 +18,7 @@ use std::{num::NonZero, path::PathBuf, thread};
 use context::Context;
 
 use crate::{
-    config::CratePackage,
+    config::Config,
     describe::Descriptions,
     model::{Declaration, Interfaces, Placement},
     name::{InterfaceName, Kind, module_names, rust_name},
@@ -35,11 +35,12 @@ pub(crate) struct OutputFile {
 pub(crate) fn emit(
     interfaces: &Interfaces,
     descriptions: &Descriptions,
-    crate_package: Option<&CratePackage>,
+    config: &Config,
 ) -> Vec<OutputFile> {
     let mut files = Vec::new();
     let mut packages = Vec::new();
     let mut jobs = Vec::new();
+    let crate_package = config.crate_package.as_ref();
     let sources = PathBuf::from(if crate_package.is_some() { "src" } else { "" });
     for (package, placement) in &interfaces.packages {
         if *placement != Placement::Emitted {
@@ -86,6 +87,7 @@ pub(crate) fn emit(
     let context = Context {
         interfaces,
         descriptions,
+        format: config.format,
     };
     files.extend(emit_all(&jobs, &context));
     let root = scaffold::interfaces(&packages);
