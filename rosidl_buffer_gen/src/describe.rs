@@ -74,6 +74,12 @@ impl Descriptions {
         Some(self.get(name)?.type_hash())
     }
 
+    /// All that a type refers to, directly or not.
+    pub(crate) fn references(&self, name: &InterfaceName) -> impl Iterator<Item = &InterfaceName> {
+        let described = self.types.get(name).into_iter();
+        described.flat_map(|described| &described.closure)
+    }
+
     /// Adds a type; what it refers to was added before.
     fn add(&mut self, name: InterfaceName, fields: Vec<Field>, references: Vec<InterfaceName>) {
         let mut closure = BTreeSet::new();

@@ -15,6 +15,7 @@ mod diagnostic;
 mod dump;
 mod emit;
 mod error;
+mod installed;
 mod load;
 mod model;
 mod name;

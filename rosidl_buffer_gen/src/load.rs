@@ -14,8 +14,8 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Placement,
     name::{InterfaceName, PackageName},
-    package::{InterfaceFile, Language, Package, Root, Skipped, installed},
-    source::{MAX_BYTES, ReadError, Source},
+    package::{InterfaceFile, Language, Package, Root, Skipped},
+    source::{Location, MAX_BYTES, ReadError, Source},
     stamp::Inputs,
     suggest::closest,
     syntax::{
@@ -43,6 +43,10 @@ pub(crate) struct Loaded {
     pub(crate) available: BTreeSet<PackageName>,
     /// Where packages were looked for, in words.
     pub(crate) searched: Vec<String>,
+    /// Prefixes that are not there, which is no error to ROS 2.
+    pub(crate) missing_prefixes: Vec<PathBuf>,
+    /// Folders with the names of packages that were found nowhere.
+    left_over: BTreeMap<PackageName, PathBuf>,
 }
 
 impl Loaded {
@@ -57,6 +61,9 @@ impl Loaded {
             inputs.add(&name.to_string());
             inputs.add(file.source.name());
             inputs.add(file.source.text());
+            if let Some(path) = &file.installed_hashes {
+                inputs.add_state(path);
+            }
         }
         let is_json = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
         for path in self.inputs.iter().filter(is_json) {
@@ -79,9 +86,15 @@ impl Loaded {
     /// What to say about a package that is in none of the places that were searched.
     pub(crate) fn unknown_package(&self, package: &PackageName) -> Diagnostic {
         let available = self.available.iter().map(PackageName::as_str);
-        let help = match closest(package.as_str(), available) {
-            Some(close) => format!("did you mean `{close}`?"),
-            None => format!("looked in {}", self.searched.join(", ")),
+        let help = if let Some(folder) = self.left_over.get(package) {
+            let folder = folder.display();
+            format!(
+                "{folder} is there, but the index of its prefix does not have it: install the package again"
+            )
+        } else if let Some(close) = closest(package.as_str(), available) {
+            format!("did you mean `{close}`?")
+        } else {
+            format!("looked in {}", self.searched.join(", "))
         };
         let message = format!("there is no package `{package}`");
         Diagnostic::new(Code::UnknownPackage, message).help(help)
@@ -93,12 +106,26 @@ pub(crate) struct LoadedPackage {
     pub(crate) placement: Placement,
     /// Where the package was found, in words.
     pub(crate) found: String,
+    /// Where else there is one of this name, in words.
+    pub(crate) hides: Vec<String>,
+}
+
+impl LoadedPackage {
+    /// Where the package was found and what it hides there.
+    pub(crate) fn place(&self) -> String {
+        if self.hides.is_empty() {
+            return self.found.clone();
+        }
+        format!("{} (hides {})", self.found, self.hides.join(", "))
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct LoadedFile {
     pub(crate) source: Arc<Source>,
     pub(crate) language: Language,
+    /// The file beside it, if there is one, in which ROS 2 installs type hashes.
+    pub(crate) installed_hashes: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -136,6 +163,8 @@ struct Loader<'a> {
     config: &'a Config,
     diagnostics: &'a mut Diagnostics,
     roots: Vec<Root>,
+    /// Those of `AMENT_PREFIX_PATH`.
+    prefixes: Vec<Root>,
     bundled: Root,
     /// Packages to generate, by the settings.
     requested: BTreeSet<PackageName>,
@@ -160,19 +189,29 @@ impl<'a> Loader<'a> {
                 )),
             }
         }
+        let mut prefixes = Vec::new();
+        for path in &config.ament_prefixes {
+            match Root::installed(path) {
+                Ok(Some(prefix)) => prefixes.push(prefix),
+                Ok(None) => loaded.missing_prefixes.push(path.clone()),
+                Err(error) => diagnostics.push(Diagnostic::new(
+                    Code::Unreadable,
+                    format!("cannot read the prefix {}: {error}", path.display()),
+                )),
+            }
+        }
         let bundled = Root::bundled();
-        let packages = roots.iter().chain([&bundled]).flat_map(Root::packages);
-        loaded.available = packages.map(|package| package.name.clone()).collect();
-        let prefixes = config.ament_prefixes.iter();
-        loaded.searched = roots.iter().map(|root| root.name().to_owned()).collect();
-        loaded
-            .searched
-            .extend(prefixes.map(|prefix| prefix.display().to_string()));
-        loaded.searched.push(bundled.name().to_owned());
+        for root in roots.iter().chain(&prefixes).chain([&bundled]) {
+            let names = root.packages().iter().map(|package| package.name.clone());
+            loaded.available.extend(names);
+            loaded.searched.push(root.name().to_owned());
+            loaded.inputs.extend(root.watched());
+        }
         Self {
             config,
             diagnostics,
             roots,
+            prefixes,
             bundled,
             requested: BTreeSet::new(),
             seen: BTreeSet::new(),
@@ -271,32 +310,43 @@ impl<'a> Loader<'a> {
             && self.bundled.find(package).next().is_some()
     }
 
-    /// The first package of this name; the error has been told already.
-    fn find(&mut self, name: &PackageName) -> Option<Package> {
-        if !self.is_bundled_elsewhere(name) {
-            for root in &self.roots {
-                let mut found = root.find(name);
-                let Some(first) = found.next() else { continue };
-                let others: Vec<_> = found.map(Package::describe).collect();
-                if !others.is_empty() {
-                    let message =
-                        format!("{} has more than one package called `{name}`", root.name());
-                    let help = format!("they are {}, {}", first.describe(), others.join(", "));
-                    let diagnostic = Diagnostic::new(Code::DuplicatePackage, message).help(help);
-                    self.diagnostics.push(diagnostic);
-                }
-                return Some(first.clone());
+    /// The first package of this name, and those that it hides.
+    fn find(&mut self, name: &PackageName) -> Option<(Package, Vec<Package>)> {
+        if self.is_bundled_elsewhere(name) {
+            let bundled = self.bundled.find(name).next()?;
+            return Some((bundled.clone(), Vec::new()));
+        }
+        let mut all: Vec<Package> = Vec::new();
+        for root in self
+            .roots
+            .iter()
+            .chain(&self.prefixes)
+            .chain([&self.bundled])
+        {
+            let mut found = root.find(name);
+            let Some(first) = found.next() else { continue };
+            let others: Vec<_> = found.map(Package::describe).collect();
+            if all.is_empty() && !others.is_empty() {
+                let message = format!("{} has more than one package called `{name}`", root.name());
+                let help = format!("they are {}, {}", first.describe(), others.join(", "));
+                let diagnostic = Diagnostic::new(Code::DuplicatePackage, message).help(help);
+                self.diagnostics.push(diagnostic);
             }
-            let mut prefixes = self.config.ament_prefixes.iter();
-            if let Some(package) = prefixes.find_map(|prefix| installed(prefix, name)) {
-                return Some(package);
+            // Two search paths may lead to one place.
+            if !all.contains(first) {
+                all.push(first.clone());
             }
         }
-        self.bundled.find(name).next().cloned()
+        let mut all = all.into_iter();
+        Some((all.next()?, all.collect()))
     }
 
     fn load(&mut self, name: &PackageName) {
-        let Some(package) = self.find(name) else {
+        let Some((package, hidden)) = self.find(name) else {
+            let mut places = self.roots.iter().chain(&self.prefixes);
+            if let Some(folder) = places.find_map(|root| root.left_over(name)) {
+                self.loaded.left_over.insert(name.clone(), folder);
+            }
             // A package that is only referred to is missed where that is done.
             if self.requested.contains(name) {
                 self.diagnostics.push(self.loaded.unknown_package(name));
@@ -308,6 +358,7 @@ impl<'a> Loader<'a> {
             LoadedPackage {
                 placement: self.placement(name),
                 found: package.describe(),
+                hides: hidden.iter().map(Package::describe).collect(),
             },
         );
         match package.list() {
@@ -326,8 +377,12 @@ impl<'a> Loader<'a> {
 
     fn load_file(&mut self, package: &PackageName, file: &InterfaceFile) {
         let place = file.location.display();
-        if let crate::source::Location::File(path) = &file.location {
+        let mut installed_hashes = None;
+        if let Location::File(path) = &file.location {
             self.loaded.inputs.push(path.clone());
+            let beside = path.with_extension("json");
+            installed_hashes = beside.exists().then_some(beside);
+            self.loaded.inputs.extend(installed_hashes.clone());
         }
         let Some(name) = InterfaceName::new(package.clone(), file.kind, &file.stem) else {
             let noun = file.kind.noun();
@@ -377,10 +432,12 @@ impl<'a> Loader<'a> {
             let message = LoadedMessage { source, tree };
             self.loaded.messages.insert(name.with(suffix), message);
         }
-        let language = file.language;
-        self.loaded
-            .declarations
-            .insert(name, LoadedFile { source, language });
+        let file = LoadedFile {
+            source,
+            language: file.language,
+            installed_hashes,
+        };
+        self.loaded.declarations.insert(name, file);
     }
 }
 

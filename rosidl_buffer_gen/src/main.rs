@@ -93,8 +93,8 @@ enum Format {
 
 #[derive(Args)]
 struct Search {
-    /// A folder of packages, one package, or an installation prefix; looked through before
-    /// `AMENT_PREFIX_PATH` and the bundled packages.
+    /// A folder of packages, one package, an installation prefix, or the folder `install` of colcon;
+    /// looked through before `AMENT_PREFIX_PATH` and the bundled packages.
     #[arg(long = "search-path", value_name = "PATH")]
     search_paths: Vec<PathBuf>,
     /// Take every warning for an error: what passes means to ROS 2's own tools what it means here.
@@ -125,9 +125,7 @@ fn main() -> ExitCode {
                 eprintln!("{}", done.report.render_warnings(colors));
             }
             if cli.verbose {
-                for (package, found) in done.report.packages() {
-                    eprintln!("package {package}: {found}");
-                }
+                tell_places(&done.report);
             }
             let _ = io::stdout().write_all(done.output.as_bytes());
             ExitCode::SUCCESS
@@ -143,6 +141,22 @@ fn main() -> ExitCode {
         (Err(error), Format::Json) => {
             let _ = io::stdout().write_all(error.render_json().as_bytes());
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where packages were found, and what they hide there.
+fn tell_places(report: &Report) {
+    for prefix in report.missing_prefixes() {
+        eprintln!("prefix {}: not there, passed over", prefix.display());
+    }
+    for (package, found) in report.packages() {
+        let hidden = report.hidden().filter(|(name, _)| *name == package);
+        let hidden: Vec<_> = hidden.map(|(_, place)| place).collect();
+        if hidden.is_empty() {
+            eprintln!("package {package}: {found}");
+        } else {
+            eprintln!("package {package}: {found} (hides {})", hidden.join(", "));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a run gives back when it succeeded.
 
+use std::path::{Path, PathBuf};
+
 use crate::{
     diagnostic::{Diagnostic, json_lines, render},
     load::Loaded,
@@ -10,6 +12,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Report {
     pub(crate) packages: Vec<(String, String)>,
+    hidden: Vec<(String, String)>,
+    missing_prefixes: Vec<PathBuf>,
     pub(crate) interfaces: usize,
     pub(crate) written: Written,
     pub(crate) warnings: Vec<Diagnostic>,
@@ -18,21 +22,40 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(loaded: &Loaded, warnings: Vec<Diagnostic>) -> Self {
         let packages = loaded.packages.iter();
+        let hidden = packages.clone().flat_map(|(name, package)| {
+            let places = package.hides.iter();
+            places.map(|place| (name.to_string(), place.clone()))
+        });
         Self {
             packages: packages
                 .map(|(name, package)| (name.to_string(), package.found.clone()))
                 .collect(),
+            hidden: hidden.collect(),
+            missing_prefixes: loaded.missing_prefixes.clone(),
             interfaces: loaded.declarations.len(),
             written: Written::default(),
             warnings,
         }
     }
 
-    /// The packages that were read and where each was found, by name.
+    /// The packages that were read and where each was found, by name: its folder, or `bundled`.
     pub fn packages(&self) -> impl Iterator<Item = (&str, &str)> {
         self.packages
             .iter()
             .map(|(name, found)| (name.as_str(), found.as_str()))
+    }
+
+    /// Where else there are packages of these names, which were not read because those of
+    /// [`packages`](Self::packages) come first.
+    pub fn hidden(&self) -> impl Iterator<Item = (&str, &str)> {
+        let hidden = self.hidden.iter();
+        hidden.map(|(name, place)| (name.as_str(), place.as_str()))
+    }
+
+    /// The prefixes of `AMENT_PREFIX_PATH` that are not there. ROS 2 passes over them, and so does
+    /// this crate.
+    pub fn missing_prefixes(&self) -> impl Iterator<Item = &Path> {
+        self.missing_prefixes.iter().map(PathBuf::as_path)
     }
 
     /// How many interfaces were read.

@@ -15,6 +15,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     dump::json_lines,
     emit::emit,
+    installed::check_installed,
     load::{Loaded, load, load_texts, skipped_package},
     model::Interfaces,
     name::{InterfaceName, PackageName},
@@ -215,6 +216,9 @@ impl Config {
         }
         let loaded = load(self, diagnostics);
         let interfaces = resolve(&loaded, self, diagnostics);
+        if !diagnostics.has_errors() {
+            check_installed(&loaded, &interfaces, diagnostics);
+        }
         (loaded, interfaces)
     }
 }

@@ -98,6 +98,19 @@ pub(crate) enum ReadError {
     },
 }
 
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            ReadError::TooLarge => {
+                let text = format!("it is larger than {} MiB", MAX_BYTES / 1024 / 1024);
+                Self::new(io::ErrorKind::InvalidData, text)
+            }
+            ReadError::NotUtf8 { .. } => Self::new(io::ErrorKind::InvalidData, "it is not UTF-8"),
+        }
+    }
+}
+
 /// Where a text is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {

@@ -49,6 +49,8 @@ pub(crate) enum Code {
     UnknownPackage,
     DuplicatePackage,
     Cycle,
+    /// A type hash is not the one that ROS 2 installed.
+    HashMismatch,
     BadPattern,
     /// A setting that does not fit the others.
     BadConfig,
@@ -79,6 +81,7 @@ impl Code {
             Self::UnknownPackage => "unknown_package",
             Self::DuplicatePackage => "duplicate_package",
             Self::Cycle => "cycle",
+            Self::HashMismatch => "hash_mismatch",
             Self::BadPattern => "bad_pattern",
             Self::BadConfig => "bad_config",
             Self::Unwritable => "unwritable",
@@ -201,7 +204,6 @@ impl Diagnostics {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }

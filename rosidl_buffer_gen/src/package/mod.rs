@@ -1,10 +1,12 @@
 //! Finds packages and the interface files in them.
 //!
 //! In comes a list of places; out goes, for a package's name, its files. Places are asked in order
-//! and the first that has the package wins, as overlays do. What is not asked for is not looked at
-//! beyond its name, so that something broken elsewhere does no harm.
+//! and the first that has the package wins, as overlays do: it hides the others wholly, files of two
+//! places are never mixed. What is not asked for is not looked at beyond its name, so that something
+//! broken elsewhere does no harm.
 
 mod bundled;
+mod index;
 mod manifest;
 mod root;
 
@@ -15,7 +17,8 @@ use crate::{
     source::Location,
 };
 pub(crate) use bundled::message as bundled_message;
-pub(crate) use root::{Root, Skipped, installed};
+use index::Index;
+pub(crate) use root::{Root, Skipped};
 
 /// The extension of files in OMG IDL.
 const IDL: &str = "idl";
@@ -59,7 +62,7 @@ pub(crate) enum Language {
 pub(crate) struct Listing {
     /// Sorted by kind and name.
     pub(crate) files: Vec<InterfaceFile>,
-    /// The folders of interface files, where a new file changes the listing, and the manifest.
+    /// What changes the listing: the folders of interface files, the manifest, the index.
     pub(crate) folders: Vec<PathBuf>,
 }
 
@@ -76,6 +79,11 @@ impl Package {
             }
             Place::Bundled => return Ok(bundled::list(&self.name)),
         };
+        match Index::around(folder) {
+            Ok(Some(index)) => return index.list(&self.name),
+            Ok(None) => {}
+            Err(error) => return Err((folder.clone(), error)),
+        }
         let mut listing = Listing::default();
         let manifest = folder.join("package.xml");
         if manifest.is_file() {

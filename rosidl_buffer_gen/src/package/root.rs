@@ -5,15 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{IDL, Package, Place, bundled, manifest};
+use super::{IDL, Index, Package, Place, bundled, manifest};
 use crate::name::{Kind, PackageName};
 
 /// A place where packages may be, and those that are there, by name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Root {
     name: String,
     packages: Vec<Package>,
+    /// Packages that are installed and have no interfaces.
+    others: Vec<Package>,
     skipped: Vec<Skipped>,
+    /// Of the prefixes that are here.
+    indexes: Vec<Index>,
 }
 
 /// A folder that may hold interfaces and is no package that can be read.
@@ -25,39 +29,105 @@ pub(crate) enum Skipped {
 }
 
 impl Root {
-    /// The packages of a search path: a folder of packages, one package, an installation prefix, or
-    /// for checking a single file.
+    /// The packages of a search path: a folder of packages, one package, an installation prefix, a
+    /// folder of prefixes, or for checking a single file.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut root = Self::named(path);
         let is_interface = |path: &Path| {
             let extension = path.extension().and_then(|extension| extension.to_str());
             extension.is_some_and(|extension| extension == IDL || Kind::named(extension).is_some())
         };
-        let mut skipped = Vec::new();
-        let packages = if path.is_file() && !is_interface(path) {
+        if path.is_file() && !is_interface(path) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is neither a folder nor an interface file (.msg, .srv, .action, .idl)",
             ));
         } else if path.is_file() {
-            file_package(path).into_iter().collect()
+            root.packages.extend(file_package(path));
         } else if let Some(file) = only_interfaces(path) {
-            file_package(&file).into_iter().collect()
+            root.packages.extend(file_package(&file));
+        } else if root.add_index(path)? || root.add_index(&path.join("share"))? {
+            // All is told by the index.
         } else if is_package(path)? {
-            package(path, &mut skipped).into_iter().collect()
+            root.packages.extend(package(path, &mut root.skipped));
         } else {
-            let inside = packages_in(path, &mut skipped)?;
+            root.add_folders(path)?;
             let share = path.join("share");
-            if inside.is_empty() && share.is_dir() {
-                packages_in(&share, &mut skipped)?
-            } else {
-                inside
+            if root.packages.is_empty() && share.is_dir() {
+                root.add_folders(&share)?;
             }
-        };
-        Ok(Self {
+        }
+        Ok(root)
+    }
+
+    /// The packages that are installed in a prefix; nothing, if there is no such folder.
+    pub(crate) fn installed(prefix: &Path) -> io::Result<Option<Self>> {
+        if !metadata(prefix)?.is_some_and(|found| found.is_dir()) {
+            return Ok(None);
+        }
+        let mut root = Self::named(prefix);
+        let share = prefix.join("share");
+        if !root.add_index(&share)? && share.is_dir() {
+            root.add_folders(&share)?;
+        }
+        Ok(Some(root))
+    }
+
+    fn named(path: &Path) -> Self {
+        Self {
             name: path.display().to_string(),
-            packages,
-            skipped,
-        })
+            ..Self::default()
+        }
+    }
+
+    /// Adds what the index of a prefix tells, if it has one.
+    fn add_index(&mut self, share: &Path) -> io::Result<bool> {
+        let Some(index) = Index::of(share)? else {
+            return Ok(false);
+        };
+        for (name, has_interfaces) in index.packages()? {
+            let place = Place::Folder(share.join(name.as_str()));
+            let list = if has_interfaces {
+                &mut self.packages
+            } else {
+                &mut self.others
+            };
+            list.push(Package { name, place });
+        }
+        self.indexes.push(index);
+        Ok(true)
+    }
+
+    /// Adds the packages of a folder, and those of the prefixes in it: `colcon build` makes a prefix
+    /// for each package.
+    fn add_folders(&mut self, folder: &Path) -> io::Result<()> {
+        for folder in entries(folder)? {
+            let is_added = match is_package(&folder) {
+                Ok(true) => {
+                    self.packages.extend(package(&folder, &mut self.skipped));
+                    Ok(())
+                }
+                Ok(false) => self.add_prefix(&folder),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = is_added {
+                self.skipped.push(Skipped::Unreadable(folder, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what is installed in a folder, if it is the prefix of one package.
+    fn add_prefix(&mut self, folder: &Path) -> io::Result<()> {
+        let share = folder.join("share");
+        if !self.add_index(&share)?
+            && let Some(name) = folder.file_name()
+            && is_package(&share.join(name))?
+        {
+            let own = package(&share.join(name), &mut self.skipped);
+            self.packages.extend(own);
+        }
+        Ok(())
     }
 
     /// The packages that come with this crate.
@@ -65,7 +135,7 @@ impl Root {
         Self {
             name: "the bundled packages".to_owned(),
             packages: bundled::packages(),
-            skipped: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -84,19 +154,23 @@ impl Root {
 
     /// The packages of this name: there should be at most one.
     pub(crate) fn find<'a>(&'a self, name: &'a PackageName) -> impl Iterator<Item = &'a Package> {
-        self.packages
-            .iter()
-            .filter(move |package| package.name == *name)
+        let all = self.packages.iter().chain(&self.others);
+        all.filter(move |package| package.name == *name)
     }
-}
 
-/// The package in an installation prefix, where its folder always has its name.
-pub(crate) fn installed(prefix: &Path, name: &PackageName) -> Option<Package> {
-    let folder = prefix.join("share").join(name.as_str());
-    is_package(&folder).unwrap_or(true).then(|| Package {
-        name: name.clone(),
-        place: Place::Folder(folder),
-    })
+    /// A folder of this name that no index has.
+    pub(crate) fn left_over(&self, name: &PackageName) -> Option<PathBuf> {
+        let folders = self
+            .indexes
+            .iter()
+            .map(|index| index.share().join(name.as_str()));
+        folders.into_iter().find(|folder| folder.is_dir())
+    }
+
+    /// What changes when a package comes or goes; of folders of packages that is not told.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = PathBuf> {
+        self.indexes.iter().flat_map(Index::folders)
+    }
 }
 
 /// What is in a folder, sorted.
@@ -108,20 +182,8 @@ pub(super) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn packages_in(folder: &Path, skipped: &mut Vec<Skipped>) -> io::Result<Vec<Package>> {
-    let mut packages = Vec::new();
-    for folder in entries(folder)? {
-        match is_package(&folder) {
-            Ok(true) => packages.extend(package(&folder, skipped)),
-            Ok(false) => {}
-            Err(error) => skipped.push(Skipped::Unreadable(folder, error)),
-        }
-    }
-    Ok(packages)
-}
-
 /// Whether something is there; what cannot be asked is an error, not a no.
-fn metadata(path: &Path) -> io::Result<Option<fs::Metadata>> {
+pub(super) fn metadata(path: &Path) -> io::Result<Option<fs::Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) => match error.kind() {

@@ -37,7 +37,7 @@ pub(crate) fn unknown(
         Some(suggestion) => diagnostic.help(format!("did you mean `{suggestion}`?")),
         None => diagnostic.help(format!(
             "the package was found here: {}",
-            loaded.packages[package].found
+            loaded.packages[package].place()
         )),
     }
 }
