@@ -26,6 +26,7 @@ pub struct Config {
     /// Whether the prefixes are those of the environment.
     pub(crate) watches_environment: bool,
     pub(crate) packages: Vec<String>,
+    pub(crate) definitions: Vec<(String, String)>,
     pub(crate) extern_paths: Vec<(String, String)>,
     pub(crate) extern_bundled: bool,
     pub(crate) buffer_fields: Vec<String>,
@@ -87,6 +88,7 @@ impl Config {
                 .collect(),
             watches_environment: true,
             packages: Vec::new(),
+            definitions: Vec::new(),
             extern_paths: Vec::new(),
             extern_bundled: false,
             buffer_fields: Vec::new(),
@@ -138,6 +140,24 @@ impl Config {
     /// Generates code for some packages, as [`package`](Self::package) does for one.
     pub fn packages(mut self, packages: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.packages.extend(packages.into_iter().map(Into::into));
+        self
+    }
+
+    /// Generates code for a message whose definition is at hand, such as the `ros2msg` schema in an MCAP
+    /// recording: the text of the `.msg` file and, behind lines of `=` and `MSG: package/Name`, the texts
+    /// of those it refers to. They come before what is found anywhere else; what the text refers to and
+    /// does not hold is looked for as usual.
+    ///
+    /// ```
+    /// let schema = format!("Point at\n{}\nMSG: demo_msgs/Point\nfloat32 x\nfloat32 y\n", "=".repeat(80));
+    /// let none: [&str; 0] = [];
+    /// let config = rosidl_buffer_gen::Config::new().ament_prefixes(none);
+    /// let (hashes, _) = config.definition("demo_msgs/msg/Place", schema).type_hashes(&none)?;
+    /// assert_eq!(hashes.keys().collect::<Vec<_>>(), ["demo_msgs/msg/Place", "demo_msgs/msg/Point"]);
+    /// # Ok::<(), rosidl_buffer_gen::Error>(())
+    /// ```
+    pub fn definition(mut self, type_name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.definitions.push((type_name.into(), text.into()));
         self
     }
 

@@ -13,14 +13,15 @@ use crate::{
     config::Config,
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Placement,
-    name::{InterfaceName, PackageName},
+    name::{InterfaceName, Kind, PackageName},
     package::{InterfaceFile, Language, Package, Root, Skipped},
-    source::{Location, MAX_BYTES, ReadError, Source},
+    source::{Location, MAX_BYTES, ReadError, Source, Span},
     stamp::Inputs,
     suggest::closest,
     syntax::{
+        Embedded,
         ast::{Base, Message},
-        parse_idl, parse_interface,
+        parse_definition, parse_idl, parse_interface,
     },
 };
 
@@ -53,21 +54,20 @@ impl Loaded {
     /// All that the output depends on.
     pub(crate) fn inputs(&self, config: &Config) -> Inputs {
         let mut inputs = Inputs::new(&format!("{config:?} {:?}", self.requested));
-        for (name, package) in &self.packages {
+        let packages = self.packages.iter();
+        for (name, package) in packages.filter(|(_, package)| !package.is_embedded) {
             inputs.add(name.as_str());
             inputs.add(&package.found);
         }
-        for (name, file) in &self.declarations {
+        // What is inside of other definitions depends on nothing else.
+        let files = self.declarations.iter();
+        for (name, file) in files.filter(|(_, file)| !file.is_embedded) {
             inputs.add(&name.to_string());
             inputs.add(file.source.name());
             inputs.add(file.source.text());
             if let Some(path) = &file.installed_hashes {
                 inputs.add_state(path);
             }
-        }
-        let is_json = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
-        for path in self.inputs.iter().filter(is_json) {
-            inputs.add_state(path);
         }
         inputs
     }
@@ -108,6 +108,8 @@ pub(crate) struct LoadedPackage {
     pub(crate) found: String,
     /// Where else there is one of this name, in words.
     pub(crate) hides: Vec<String>,
+    /// Whether it consists only of what was inside of other definitions.
+    is_embedded: bool,
 }
 
 impl LoadedPackage {
@@ -126,9 +128,13 @@ pub(crate) struct LoadedFile {
     pub(crate) language: Language,
     /// The file beside it, if there is one, in which ROS 2 installs type hashes.
     pub(crate) installed_hashes: Option<PathBuf>,
+    /// The place of the definition in the text.
+    pub(crate) span: Span,
+    /// Whether the definition is inside of another's.
+    is_embedded: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LoadedMessage {
     pub(crate) source: Arc<Source>,
     pub(crate) tree: Message,
@@ -141,6 +147,7 @@ pub(crate) fn load(config: &Config, diagnostics: &mut Diagnostics) -> Loaded {
     while let Some(package) = loader.queue.pop_front() {
         loader.load(&package);
     }
+    loader.add_embedded();
     loader.loaded.requested = loader.requested;
     loader.loaded
 }
@@ -172,6 +179,8 @@ struct Loader<'a> {
     seen: BTreeSet<PackageName>,
     queue: VecDeque<PackageName>,
     loaded: Loaded,
+    /// What was inside of other definitions.
+    embedded: BTreeMap<InterfaceName, (Arc<Source>, Embedded)>,
     /// Whether files are read, but not parsed.
     texts_only: bool,
 }
@@ -217,6 +226,7 @@ impl<'a> Loader<'a> {
             seen: BTreeSet::new(),
             queue: VecDeque::new(),
             loaded,
+            embedded: BTreeMap::new(),
             texts_only: false,
         }
     }
@@ -228,14 +238,18 @@ impl<'a> Loader<'a> {
 
     /// Queues what the settings name.
     fn request(&mut self) {
-        if self.config.packages.is_empty() {
+        self.request_definitions();
+        let has_definitions =
+            !self.config.definitions.is_empty() && self.config.search_paths.is_empty();
+        if self.config.packages.is_empty() && !has_definitions {
             let default = if self.config.search_paths.is_empty() {
                 std::slice::from_ref(&self.bundled)
             } else {
                 &self.roots
             };
             let packages = default.iter().flat_map(Root::packages);
-            self.requested = packages.map(|package| package.name.clone()).collect();
+            let packages = packages.map(|package| package.name.clone());
+            self.requested.extend(packages);
             for skipped in self.roots.iter().flat_map(Root::skipped) {
                 self.diagnostics.push(skipped_package(skipped));
             }
@@ -281,6 +295,100 @@ impl<'a> Loader<'a> {
         }
         for package in self.requested.clone() {
             self.enqueue(&package);
+        }
+        // Of a package that is only in definitions, only these are asked for.
+        self.requested
+            .extend(self.embedded.keys().map(|name| name.package().clone()));
+    }
+
+    /// Reads the definitions that the settings give.
+    fn request_definitions(&mut self) {
+        for (type_name, text) in &self.config.definitions {
+            let name = InterfaceName::parse(type_name).filter(|name| name.kind() == Kind::Msg);
+            let Some(name) = name else {
+                let message =
+                    format!("`{type_name}`, of which a definition is given, is no message");
+                self.error(
+                    Code::BadName,
+                    message,
+                    "a full name is like `std_msgs/msg/Header`",
+                );
+                continue;
+            };
+            let source = Source::new(format!("definition of {name}"), text.clone());
+            let (tree, span, embedded) = parse_definition(&source, self.diagnostics);
+            let top = Embedded { name, span, tree };
+            self.embed(
+                &Arc::new(source),
+                embedded.into_iter().chain([top]).collect(),
+            );
+        }
+    }
+
+    /// Keeps the definitions of one text, and asks for what they refer to beyond one another.
+    fn embed(&mut self, source: &Arc<Source>, definitions: Vec<Embedded>) {
+        let text = |source: &Arc<Source>, found: &Embedded| {
+            source.text()[found.span.clone()].trim().to_owned()
+        };
+        for found in definitions {
+            if let Some((other_source, other)) = self.embedded.get(&found.name) {
+                if text(other_source, other) != text(source, &found) {
+                    let message = format!("there is another definition of {}", found.name);
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::Duplicate, message)
+                            .at(source, found.span, "")
+                            .help(format!("it is in {}", other_source.name())),
+                    );
+                }
+                continue;
+            }
+            self.embedded
+                .insert(found.name.clone(), (source.clone(), found));
+        }
+        let trees = self
+            .embedded
+            .values()
+            .filter(|(other, _)| Arc::ptr_eq(other, source));
+        let trees: Vec<_> = trees
+            .flat_map(|(_, found)| references(&found.tree))
+            .collect();
+        for target in trees {
+            let is_here =
+                |name: &InterfaceName| *name.package() == target.0 && name.name() == target.1;
+            if !self.embedded.keys().any(is_here) {
+                self.enqueue(&target.0);
+            }
+        }
+    }
+
+    /// What was inside of other definitions comes before what was found elsewhere: a recording is read
+    /// as it was written.
+    fn add_embedded(&mut self) {
+        for (name, (source, Embedded { span, tree, .. })) in std::mem::take(&mut self.embedded) {
+            let package = name.package().clone();
+            let placement = self.placement(&package);
+            self.loaded
+                .packages
+                .entry(package)
+                .or_insert_with(|| LoadedPackage {
+                    placement,
+                    found: source.name().to_owned(),
+                    hides: Vec::new(),
+                    is_embedded: true,
+                });
+            let message = LoadedMessage {
+                source: source.clone(),
+                tree,
+            };
+            self.loaded.messages.insert(name.clone(), message);
+            let file = LoadedFile {
+                source,
+                language: Language::Ros,
+                installed_hashes: None,
+                span,
+                is_embedded: true,
+            };
+            self.loaded.declarations.insert(name, file);
         }
     }
 
@@ -359,6 +467,7 @@ impl<'a> Loader<'a> {
                 placement: self.placement(name),
                 found: package.describe(),
                 hides: hidden.iter().map(Package::describe).collect(),
+                is_embedded: false,
             },
         );
         match package.list() {
@@ -397,34 +506,42 @@ impl<'a> Loader<'a> {
             );
             return;
         };
-        let (source, trees) = match file.location.read() {
-            Ok(source) if self.texts_only => (source, Vec::new()),
-            Ok(source) => {
-                let trees = match file.language {
-                    Language::Ros => parse_interface(file.kind, &source, self.diagnostics),
-                    Language::Idl => parse_idl(&name, &source, self.diagnostics),
-                };
-                (source, trees)
-            }
+        let source = match file.location.read() {
+            Ok(source) => source,
             Err(error) => {
                 self.diagnostics.push(unreadable(&place, error));
                 // The name is known: what refers to it is right.
-                let trees = name.kind().parts().iter().map(|_| Message::default());
-                (Source::new(place, String::new()), trees.collect())
+                for suffix in name.kind().parts() {
+                    let message = LoadedMessage::default();
+                    self.loaded.messages.insert(name.with(suffix), message);
+                }
+                return;
             }
+        };
+        let mut span = 0..source.text().len();
+        let mut embedded = Vec::new();
+        let trees = if self.texts_only {
+            Vec::new()
+        } else if file.language == Language::Idl {
+            parse_idl(&name, &source, self.diagnostics)
+        } else if file.kind == Kind::Msg {
+            let (tree, own, others) = parse_definition(&source, self.diagnostics);
+            (span, embedded) = (own, others);
+            vec![tree]
+        } else {
+            parse_interface(file.kind, &source, self.diagnostics)
         };
         for message in name.kind().implied_messages() {
             self.enqueue(message.package());
         }
         let source = Arc::new(source);
+        if !embedded.is_empty() {
+            self.embed(&source, embedded);
+        }
         for (tree, suffix) in trees.into_iter().zip(name.kind().parts()) {
-            for field in &tree.fields {
-                if let Base::Named {
-                    package: Some(package),
-                    ..
-                } = &field.field_type.base
-                    && let Some(package) = PackageName::new(package)
-                {
+            for (package, message) in references(&tree) {
+                let target = InterfaceName::new(package.clone(), Kind::Msg, &message);
+                if target.is_none_or(|target| !self.embedded.contains_key(&target)) {
                     self.enqueue(&package);
                 }
             }
@@ -436,9 +553,25 @@ impl<'a> Loader<'a> {
             source,
             language: file.language,
             installed_hashes,
+            span,
+            is_embedded: false,
         };
         self.loaded.declarations.insert(name, file);
     }
+}
+
+/// The messages of other packages that fields are of: package and name.
+fn references(tree: &Message) -> Vec<(PackageName, String)> {
+    let bases = tree.fields.iter().map(|field| &field.field_type.base);
+    let named = bases.filter_map(|base| match base {
+        Base::Named {
+            package: Some(package),
+            name,
+            ..
+        } => Some((PackageName::new(package)?, name.clone())),
+        _ => None,
+    });
+    named.collect()
 }
 
 /// What may have been among the packages that are asked for.

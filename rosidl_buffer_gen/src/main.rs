@@ -97,6 +97,10 @@ struct Search {
     /// looked through before `AMENT_PREFIX_PATH` and the bundled packages.
     #[arg(long = "search-path", value_name = "PATH")]
     search_paths: Vec<PathBuf>,
+    /// A message and the file of its definition, which may hold those that it refers to, as the schemas
+    /// in MCAP recordings do. It comes before all other places.
+    #[arg(long = "definition", value_name = "TYPE=FILE", value_parser = definition)]
+    definitions: Vec<(String, String)>,
     /// Take every warning for an error: what passes means to ROS 2's own tools what it means here.
     #[arg(long)]
     strict: bool,
@@ -105,9 +109,12 @@ struct Search {
 impl Search {
     fn config(self) -> Config {
         let config = Config::new().cargo_metadata(false).strict(self.strict);
-        self.search_paths
+        let config = self
+            .search_paths
             .into_iter()
-            .fold(config, Config::search_path)
+            .fold(config, Config::search_path);
+        let definitions = self.definitions.into_iter();
+        definitions.fold(config, |config, (name, text)| config.definition(name, text))
     }
 }
 
@@ -234,4 +241,11 @@ fn runtime_source(text: &str) -> Result<RuntimeSource, String> {
     // The generated package lies elsewhere.
     let path = path.canonicalize().map_err(|error| error.to_string())?;
     Ok(RuntimeSource::Path(path))
+}
+
+/// The type and the text of its definition.
+fn definition(argument: &str) -> Result<(String, String), String> {
+    let (name, path) = argument.split_once('=').ok_or("expected TYPE=FILE")?;
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), text))
 }

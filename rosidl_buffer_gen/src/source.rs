@@ -18,7 +18,7 @@ pub(crate) const MAX_BYTES: u64 = 16 * 1024 * 1024;
 pub(crate) type Span = Range<usize>;
 
 /// A text and where it comes from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Source {
     name: String,
     text: String,

@@ -116,7 +116,7 @@ fn check_implied(
 
 fn declaration(name: &InterfaceName, file: &LoadedFile) -> Declaration {
     Declaration {
-        text: file.source.text().to_owned(),
+        text: file.source.text()[file.span.clone()].to_owned(),
         encoding: match file.language {
             Language::Ros => name.kind().as_str(),
             Language::Idl => "idl",

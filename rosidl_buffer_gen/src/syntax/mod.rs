@@ -13,10 +13,11 @@ mod field_type;
 mod idl;
 mod number;
 mod parse;
+mod sections;
 mod value;
 
 pub(crate) use idl::parse_idl;
-pub(crate) use parse::parse_interface;
+pub(crate) use parse::{Embedded, parse_definition, parse_interface};
 
 /// What pest makes of `grammar.pest`.
 mod grammar {

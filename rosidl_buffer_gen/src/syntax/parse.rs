@@ -5,10 +5,11 @@ use super::{
     comment::condense,
     element::{Element, parse_element},
     escape,
+    sections::{Section, sections},
 };
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
-    name::Kind,
+    name::{InterfaceName, Kind},
     source::{Source, Span, is_space, lines},
 };
 
@@ -20,27 +21,42 @@ const OPTIONAL: &str = "@optional";
 /// What stands, alone, in the line between the parts of a service or an action.
 const SEPARATOR: &str = "---";
 
-/// Reads an interface file: one message for each part that the kind has. What is wrong is told; the
-/// rest is in the trees.
+/// A message whose definition is inside the definition of another.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    pub(crate) name: InterfaceName,
+    pub(crate) span: Span,
+    pub(crate) tree: Message,
+}
+
+/// Reads a message file, which may hold the definitions that it refers to as well. The place is that of
+/// its own definition.
+pub(crate) fn parse_definition(
+    source: &Source,
+    diagnostics: &mut Diagnostics,
+) -> (Message, Span, Vec<Embedded>) {
+    let (text, start) = prepare(source, diagnostics);
+    let (first, sections) = sections(source, &text, start, diagnostics);
+    let tree = parse_part(source, &text, first.clone(), diagnostics);
+    let embedded = sections.into_iter().map(|Section { name, span }| Embedded {
+        tree: parse_part(source, &text, span.clone(), diagnostics),
+        name,
+        span,
+    });
+    let embedded = embedded.collect();
+    (tree, first, embedded)
+}
+
+/// Reads the file of a service or an action: one message for each part. What is wrong is told; the rest
+/// is in the trees.
 pub(crate) fn parse_interface(
     kind: Kind,
     source: &Source,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Message> {
-    // One byte for one byte, so that places stay the same.
-    let text = source.text().replace('\t', " ");
-    let start = if text.starts_with(BYTE_ORDER_MARK) {
-        diagnostics.push(
-            Diagnostic::new(Code::BadLine, "the file starts with a byte order mark")
-                .at(source, 0..BYTE_ORDER_MARK.len(), "")
-                .help("save it as UTF-8 without one"),
-        );
-        BYTE_ORDER_MARK.len()
-    } else {
-        0
-    };
+    let (text, start) = prepare(source, diagnostics);
     let expected = kind.parts().len();
-    let mut parts = parts(kind, &text, start);
+    let mut parts = parts(&text, start);
     if parts.len() != expected {
         // Of too many, the first that there should not be.
         let place = parts.get(expected).map_or(text.len()..text.len(), |part| {
@@ -73,16 +89,29 @@ pub(crate) fn parse_interface(
         .collect()
 }
 
-/// The places of the parts: all of the text for a message, else what lines `---` divide it into.
-fn parts(kind: Kind, text: &str, start: usize) -> Vec<Span> {
+/// The text with blanks for TABs, and where it starts.
+fn prepare(source: &Source, diagnostics: &mut Diagnostics) -> (String, usize) {
+    // One byte for one byte, so that places stay the same.
+    let text = source.text().replace('\t', " ");
+    if !text.starts_with(BYTE_ORDER_MARK) {
+        return (text, 0);
+    }
+    diagnostics.push(
+        Diagnostic::new(Code::BadLine, "the file starts with a byte order mark")
+            .at(source, 0..BYTE_ORDER_MARK.len(), "")
+            .help("save it as UTF-8 without one"),
+    );
+    (text, BYTE_ORDER_MARK.len())
+}
+
+/// The places of the parts, between the lines `---`.
+fn parts(text: &str, start: usize) -> Vec<Span> {
     let mut parts = Vec::new();
     let mut part_start = start;
-    if kind != Kind::Msg {
-        for line in lines(&text[start..]) {
-            if text[start..][line.span.clone()] == *SEPARATOR {
-                parts.push(part_start..start + line.span.start);
-                part_start = start + line.end_with_separator;
-            }
+    for line in lines(&text[start..]) {
+        if text[start..][line.span.clone()] == *SEPARATOR {
+            parts.push(part_start..start + line.span.start);
+            part_start = start + line.end_with_separator;
         }
     }
     parts.push(part_start..text.len());
@@ -275,7 +304,7 @@ mod tests {
     fn parse_any(text: &str) -> (Message, bool) {
         let source = Source::new("A.msg".to_owned(), text.to_owned());
         let mut diagnostics = Diagnostics::default();
-        let message = parse_interface(Kind::Msg, &source, &mut diagnostics).remove(0);
+        let (message, _, _) = parse_definition(&source, &mut diagnostics);
         (message, diagnostics.has_errors())
     }
 
@@ -387,7 +416,7 @@ mod tests {
             assert!(failed && parts.len() == 2, "{text:?}");
         }
         assert!(parts_of(Kind::Action, "---").1);
-        assert!(parts_of(Kind::Msg, "int8 a\n---\nint8 b").1);
+        assert!(parse_any("int8 a\n---\nint8 b").1);
     }
 
     #[test]
@@ -396,6 +425,41 @@ mod tests {
         let parts = parse_interface(Kind::Srv, &source, &mut Diagnostics::default());
         assert_eq!(parts[0].comment.lines, ["a"]);
         assert_eq!(parts[1].comment.lines, ["b"]);
+    }
+
+    #[test]
+    fn definitions_with_those_they_refer_to() {
+        let line = "=".repeat(80);
+        let text = format!(
+            "int8 a\nb/C c\n{line}\nMSG: b/C\n# of C\nint8 x\n\n{line}\r\nMSG: b/msg/D\r\nint8 y\n{line}\nMSG: b/E"
+        );
+        let source = Source::new("A.msg".to_owned(), text.clone());
+        let mut diagnostics = Diagnostics::default();
+        let (message, span, embedded) = parse_definition(&source, &mut diagnostics);
+        assert!(!diagnostics.has_errors());
+        assert_eq!((message.fields.len(), &text[span]), (2, "int8 a\nb/C c\n"));
+        let found: Vec<_> = embedded
+            .iter()
+            .map(|found| (found.name.to_string(), &text[found.span.clone()]))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("b/msg/C".to_owned(), "# of C\nint8 x\n\n"),
+                ("b/msg/D".to_owned(), "int8 y\n"),
+                ("b/msg/E".to_owned(), ""),
+            ]
+        );
+        assert_eq!(embedded[0].tree.comment.lines, ["of C"]);
+        for text in [
+            "int8 a\n====",
+            "===\nint8 a",
+            "====\nMSG: a",
+            "====\nMSG: a/srv/B",
+        ] {
+            assert!(parse_any(text).1, "{text}");
+        }
+        assert_eq!(parse("string X===").constants.len(), 1);
     }
 
     #[test]
