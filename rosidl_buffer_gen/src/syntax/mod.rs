@@ -2,8 +2,9 @@
 //!
 //! There is a loop over lines (`parse`, `comment`), as upstream has one, because comments and blank
 //! lines carry meaning that depends on what came before. What is on one line is taken apart by the
-//! grammar in `grammar.pest` (`element`, `field_type`, `value`); pest is used nowhere else. Every
-//! step is linear in the length of the text.
+//! grammar in `grammar.pest` (`element`, `field_type`, `value`). `.idl` files are another language
+//! and have a grammar of their own (`idl`). Pest is used nowhere else. Every step is linear in the
+//! length of the text.
 
 pub(crate) mod ast;
 mod comment;

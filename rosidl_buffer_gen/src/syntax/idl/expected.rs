@@ -32,7 +32,12 @@ pub(super) fn missing(rule: Rule, rest: &str, wanted: &[Rule]) -> Diagnostic {
         )
         .help("write the result");
     }
-    let mut words: Vec<_> = wanted.iter().map(|rule| in_words(*rule)).collect();
+    let end = if rule == Rule::head { "`{`" } else { "`;`" };
+    let words = wanted.iter().map(|rule| match rule {
+        Rule::EOI => end,
+        rule => in_words(*rule),
+    });
+    let mut words: Vec<_> = words.collect();
     words.sort_unstable();
     words.dedup();
     let found = if rest.is_empty() { " before this" } else { "" };
@@ -53,7 +58,6 @@ pub(super) fn missing(rule: Rule, rest: &str, wanted: &[Rule]) -> Diagnostic {
 
 fn in_words(rule: Rule) -> &'static str {
     match rule {
-        Rule::EOI => "the end",
         Rule::name | Rule::declarator => "a name",
         Rule::equals => "`=`",
         Rule::comma => "`,`",

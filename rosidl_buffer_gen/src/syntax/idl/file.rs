@@ -255,7 +255,9 @@ impl Walker<'_, '_> {
     fn close(&mut self, at: Span) {
         let pending = self.pending.take();
         let Some(block) = self.blocks.pop() else {
-            self.error(at, "this `}` closes nothing", "remove it");
+            self.error(at.clone(), "this `}` closes nothing", "remove it");
+            // The `;` behind it belongs to it.
+            self.closed = Some(Closed { at, foreign: true });
             return;
         };
         let foreign = matches!(block.inside, Inside::Foreign);

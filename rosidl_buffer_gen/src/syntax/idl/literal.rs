@@ -28,7 +28,7 @@ impl Reader<'_> {
         let mut inner = pair.into_inner();
         let name = inner.next()?;
         let span = self.place(&name);
-        let names: Vec<_> = name.into_inner().map(|part| part.as_str()).collect();
+        let path: Vec<_> = name.into_inner().map(|part| part.as_str()).collect();
         let mut parameters = Parameters::None;
         for part in inner {
             match part.as_rule() {
@@ -46,7 +46,7 @@ impl Reader<'_> {
             }
         }
         Some(Annotation {
-            name: names.join("::"),
+            name: path.join("::"),
             span,
             parameters,
         })

@@ -71,17 +71,13 @@ impl<'r> Lowering<'r, '_> {
     }
 
     /// Warns about constants of no struct: ROS 2 drops them.
-    pub(super) fn check_constants<'p>(
-        &mut self,
-        modules: &[ConstantModule],
-        parts: impl Iterator<Item = &'p Struct> + Clone,
-    ) {
+    pub(super) fn check_constants(&mut self, modules: &[ConstantModule], parts: &[Option<Struct>]) {
         if self.reader.failed {
             return;
         }
         for module in modules {
             if let Some(first) = module.constants.first()
-                && !parts.clone().any(|part| is_of(module, part))
+                && !parts.iter().flatten().any(|part| is_of(module, part))
             {
                 self.reader.warn(
                     Code::Ignored,

@@ -71,7 +71,7 @@ pub(crate) fn parse_idl(
             None => Message::default(),
         })
         .collect();
-    lowering.check_constants(&file.constants, parts.iter().flatten());
+    lowering.check_constants(&file.constants, &parts);
     messages
 }
 

@@ -74,7 +74,6 @@ impl<'a> Reader<'a> {
                         "annotations of a `typedef`",
                         "annotate the fields that use it",
                     );
-                    return None;
                 }
                 self.typedef(pair)
             }
@@ -160,7 +159,6 @@ impl<'a> Reader<'a> {
                 "`typedef` of several names",
                 "give each name a `typedef` of its own",
             );
-            return None;
         }
         Some(Declaration::Typedef(name, Typedef { type_spec, length }))
     }

