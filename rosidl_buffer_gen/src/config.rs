@@ -109,9 +109,19 @@ impl Config {
 
     /// Adds a place to look for packages, after those added before.
     ///
-    /// It is a folder of packages, the folder of one package, or a prefix in which packages are
-    /// installed (`share/<package>/msg`). A package is called what its `package.xml` says, and
-    /// without one as its folder.
+    /// It is a folder of packages, the folder of one package, a prefix in which packages are
+    /// installed (`share/<package>/msg`), or a folder of such prefixes, as `install` of colcon is. A
+    /// package is called what its `package.xml` says, and without one as its folder.
+    ///
+    /// In a prefix counts what ROS 2 would find: the packages in its index
+    /// (`share/ament_index/resource_index`), and of each the files that the index lists. Without an
+    /// index it is all that is there. Where a file `Name.json` lies beside an interface, in which
+    /// ROS 2 installs type hashes, these must be equal to those computed here.
+    ///
+    /// Cargo is told to watch what was read, and the indexes: a package that is installed later is
+    /// noticed. A package that is added to a folder of packages is not, because Cargo looks through
+    /// all of a folder that it watches, sources and builds included. Where the folder holds little
+    /// else, a build script may print `cargo::rerun-if-changed=` and the folder itself.
     pub fn search_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.search_paths.push(path.into());
         self
