@@ -73,6 +73,8 @@ impl Marker {
             kind.what,
             &mut errors,
         );
+        errors.finish()?;
+        let mut errors = Errors::default();
         interface.check(&mut errors);
         if interface.name.value().contains('_') {
             errors.push(Error::new(
