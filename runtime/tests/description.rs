@@ -108,7 +108,7 @@ struct Defaults {
     small: f64,
     #[ros2(default = -50)]
     int8_value: i8,
-    #[ros2(default = 18446744073709551615)]
+    #[ros2(default = 18_446_744_073_709_551_615)]
     uint64_value: u64,
     #[ros2(default = "it's")]
     string_value: String,
