@@ -42,6 +42,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         let head = message.implement(&quote!(__rt::core::default::Default), &bounds);
         quote! {
             #head {
+                #[inline]
                 fn default() -> Self {
                     <Self as __rt::FieldInit>::init()
                 }
@@ -53,6 +54,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         #(#checks)*
         #default
         #head {
+            #[inline]
             fn init() -> Self {
                 Self { #(#values)* }
             }

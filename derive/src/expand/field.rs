@@ -36,30 +36,45 @@ fn end(field: &Field) -> TokenStream {
     }
 }
 
+/// `#call?`, spelled out: less for the compiler to resolve, which counts in a library of messages.
+fn tried(call: &TokenStream) -> TokenStream {
+    quote! {
+        match #call {
+            __rt::core::result::Result::Ok(__value) => __value,
+            __rt::core::result::Result::Err(__error) => return __rt::core::result::Result::Err(__error),
+        }
+    }
+}
+
 fn encode(field: &Field) -> TokenStream {
     let (ident, name) = (&field.ident, &field.name);
     let span = field.ty.span();
-    let check =
-        bounds(field).map(|bounds| quote!(__rt::check_encode(&self.#ident, &#bounds, #name)?;));
-    let encode = match field.text {
-        Text::WString => quote_spanned!(span=> __rt::encode_wide(&self.#ident, __encoder, #name)?;),
-        _ => quote_spanned!(span=> __rt::encode_field(&self.#ident, __encoder, #name)?;),
-    };
-    quote!(#check #encode)
+    let check = bounds(field).map(|bounds| {
+        let check = tried(&quote!(__rt::check_encode(&self.#ident, &#bounds, #name)));
+        quote!(#check;)
+    });
+    let encode = tried(&match field.text {
+        Text::WString => quote_spanned!(span=> __rt::encode_wide(&self.#ident, __encoder, #name)),
+        _ => quote_spanned!(span=> __rt::encode_field(&self.#ident, __encoder, #name)),
+    });
+    quote!(#check #encode;)
 }
 
 fn decode(field: &Field) -> TokenStream {
     let (ident, name) = (&field.ident, &field.name);
     let span = field.ty.span();
-    let decode = match field.text {
-        Text::WString => quote_spanned!(span=> __rt::decode_wide(__decoder, #name)?),
-        _ => quote_spanned!(span=> __rt::decode_field(__decoder, #name)?),
-    };
+    let decode = tried(&match field.text {
+        Text::WString => quote_spanned!(span=> __rt::decode_wide(__decoder, #name)),
+        _ => quote_spanned!(span=> __rt::decode_field(__decoder, #name)),
+    });
     match bounds(field) {
-        Some(bounds) => quote!(#ident: {
-            let __value = #decode;
-            __rt::check_decode(__value, __decoder, &#bounds, #name)?
-        },),
+        Some(bounds) => {
+            let check = tried(&quote!(__rt::check_decode(__value, __decoder, &#bounds, #name)));
+            quote!(#ident: {
+                let __value = #decode;
+                #check
+            },)
+        }
         None => quote!(#ident: #decode,),
     }
 }
@@ -150,9 +165,11 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             nested.iter().map(|Field { ident, name, .. }| quote!(__rt::Field::visit_buffers_mut(&mut self.#ident, #name, __visit);));
         quote! {
             const HAS_BUFFERS: bool = #(#has_buffers)||*;
+            #[inline]
             fn visit_buffers(&self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &dyn __rt::AnyBuffer)) {
                 #(#visit)*
             }
+            #[inline]
             fn visit_buffers_mut(&mut self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &mut dyn __rt::AnyBuffer)) {
                 #(#visit_mut)*
             }
@@ -172,23 +189,28 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             const MIN_LEN: usize = #min_len;
             #mention
             #constants
+            #[inline]
             fn field_type() -> __rt::FieldType {
                 __rt::nested_field_type::<Self>()
             }
+            #[inline]
             fn describe(__nested: &mut __rt::Descriptions) {
                 __nested.add::<Self>();
             }
+            #[inline]
             fn end(&self, __at: usize) -> usize {
                 #(#ends)*
                 #end_empty
                 __at
             }
+            #[inline]
             fn encode(&self, __encoder: &mut __rt::Encoder<'_>) -> __rt::core::result::Result<(), __rt::EncodeError> {
                 #encode_plain
                 #(#encodes)*
                 #encode_empty
                 __rt::core::result::Result::Ok(())
             }
+            #[inline]
             fn decode(__decoder: &mut __rt::Decoder<'_>) -> __rt::core::result::Result<Self, __rt::DecodeError> {
                 #decode_plain
                 #decode_empty

@@ -47,9 +47,11 @@ pub(crate) fn service(marker: &Marker) -> TokenStream {
                 const TYPE_NAME: &'static str = #type_name;
                 const EVENT_TYPE_NAME: &'static str = #event;
                 #source
+                #[inline]
                 fn type_hash() -> __rt::TypeHash {
                     #type_hash
                 }
+                #[inline]
                 fn event_type_hash() -> __rt::TypeHash {
                     static __HASH: __rt::OnceLock<__rt::TypeHash> = __rt::OnceLock::new();
                     *__HASH.get_or_init(|| <__rt::Event<Self> as __rt::Message>::type_description().type_hash())
@@ -100,9 +102,11 @@ pub(crate) fn action(marker: &Marker) -> TokenStream {
                 const TYPE_NAME: &'static str = #type_name;
                 const NAMES: __rt::Names = __rt::Names { #(#names),* };
                 #source
+                #[inline]
                 fn type_hash() -> __rt::TypeHash {
                     #type_hash
                 }
+                #[inline]
                 fn hashes() -> &'static __rt::Hashes {
                     static __HASHES: __rt::OnceLock<__rt::Hashes> = __rt::OnceLock::new();
                     __HASHES.get_or_init(__rt::Hashes::of::<Self>)

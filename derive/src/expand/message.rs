@@ -74,12 +74,15 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             const TYPE_NAME: &'static str = #type_name;
             #source
             #text_defaults
+            #[inline]
             fn type_hash() -> __rt::TypeHash {
                 #type_hash
             }
+            #[inline]
             fn describe_own() -> __rt::IndividualTypeDescription {
                 __rt::describe_message::<Self, _>([#(#own),*])
             }
+            #[inline]
             fn describe_nested(__nested: &mut __rt::Descriptions) {
                 #(#nested)*
             }
