@@ -3,7 +3,10 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
-use syn::{Data, DeriveInput, Error, Expr, Fields, Generics, Ident, Path, Result, Type};
+use syn::{
+    Data, DeriveInput, Error, Expr, Fields, GenericArgument, Generics, Ident, Path, PathArguments,
+    Result, Type, TypePath,
+};
 
 pub(crate) use crate::attr::Text;
 
@@ -186,6 +189,11 @@ fn named_fields<'a>(item: &'a DeriveInput, errors: &mut Errors) -> Option<&'a sy
     }
 }
 
+/// No interface has such a name, whatever is in scope; `String` could be `std_msgs/msg/String`.
+const LEAVES: [&str; 11] = [
+    "bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64",
+];
+
 /// Whether one of the parameters stands in the type.
 fn mentions(tokens: TokenStream, generics: &Generics) -> bool {
     tokens.into_iter().any(|token| match token {
@@ -223,10 +231,53 @@ impl Field {
 
     /// Whether the type is spelled as a primitive, so that nothing nested can be inside.
     pub(crate) fn is_leaf(&self) -> bool {
-        // No interface has such a name, whatever is in scope; `String` could be `std_msgs/msg/String`.
-        const LEAVES: [&str; 11] = [
-            "bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64",
-        ];
         matches!(&self.ty, Type::Path(path) if LEAVES.iter().any(|leaf| path.path.is_ident(leaf)))
     }
+
+    /// Whether the type is spelled so that no message, no buffer and no mistake can be inside, as generated code spells it:
+    /// primitives and strings, and arrays and sequences of them.
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.ty {
+            Type::Array(array) => {
+                let fits = matches!(&array.len, Expr::Lit(len) if matches!(&len.lit, syn::Lit::Int(len) if len.base10_digits() != "0"));
+                fits && is_scalar(&array.elem)
+            }
+            Type::Path(path)
+                if is_absolute(path, &["std", "vec", "Vec"])
+                    || is_absolute(path, &["rosidl_buffer_runtime", "BoundedSequence"]) =>
+            {
+                match path.path.segments.last().map(|part| &part.arguments) {
+                    Some(PathArguments::AngleBracketed(arguments)) => {
+                        matches!(arguments.args.first(), Some(GenericArgument::Type(item)) if is_scalar(item))
+                    }
+                    _ => false,
+                }
+            }
+            other => is_scalar(other),
+        }
+    }
+}
+
+fn is_scalar(ty: &Type) -> bool {
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    LEAVES.iter().any(|leaf| path.path.is_ident(leaf))
+        || is_absolute(path, &["std", "string", "String"])
+        || ["WString", "BoundedString", "BoundedWString"]
+            .iter()
+            .any(|name| is_absolute(path, &["rosidl_buffer_runtime", name]))
+}
+
+/// Whether the path is `::` and these names: any other may lead to a message.
+fn is_absolute(path: &TypePath, names: &[&str]) -> bool {
+    path.qself.is_none()
+        && path.path.leading_colon.is_some()
+        && path.path.segments.len() == names.len()
+        && path
+            .path
+            .segments
+            .iter()
+            .zip(names)
+            .all(|(part, name)| part.ident == name)
 }

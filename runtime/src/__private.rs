@@ -3,15 +3,12 @@
 pub use core;
 pub use std::sync::OnceLock;
 
-pub use rosidl_type_description::{
-    Field as FieldDescription, FieldType, IndividualTypeDescription, TypeHash, type_id,
-};
+pub use rosidl_type_description::{FieldType, TypeHash, type_id};
 
 pub use crate::action::{Action, GeneratedAction, GoalId, Hashes, Names};
 pub use crate::buffer::AnyBuffer;
 pub use crate::cdr::{Decoder, Encoder};
-pub use crate::definition::Definition;
-pub use crate::description::{Descriptions, Source};
+pub use crate::description::{Described, DescribedField, Source};
 pub use crate::element::Plain;
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::field::{
@@ -106,51 +103,6 @@ pub fn decode_plain<M: Field>(decoder: &mut Decoder<'_>) -> Result<Option<M>, De
     Ok(decoder
         .plain::<M>(1)?
         .and_then(|bytes| M::PLAIN.value(bytes)))
-}
-
-pub fn describe_field(name: &str, field_type: FieldType) -> FieldDescription {
-    FieldDescription {
-        name: name.to_owned(),
-        field_type,
-        default_value: String::new(),
-    }
-}
-
-/// A field with its default as Python writes it.
-pub fn describe_default(name: &str, field_type: FieldType, default: &str) -> FieldDescription {
-    FieldDescription {
-        default_value: default.to_owned(),
-        ..describe_field(name, field_type)
-    }
-}
-
-/// The description of a message; rosidl gives one without fields a member, so that C and C++ have something to hold.
-pub fn describe_message<M: Message, const N: usize>(
-    fields: [FieldDescription; N],
-) -> IndividualTypeDescription {
-    let mut fields = Vec::from(fields);
-    if fields.is_empty() {
-        fields.push(describe_field(
-            "structure_needs_at_least_one_member",
-            u8::field_type(),
-        ));
-    }
-    IndividualTypeDescription {
-        type_name: M::TYPE_NAME.to_owned(),
-        fields,
-    }
-}
-
-pub fn nested_field_type<M: Message>() -> FieldType {
-    nested_named(M::TYPE_NAME)
-}
-
-pub(crate) fn nested_named(type_name: &str) -> FieldType {
-    FieldType {
-        type_id: type_id::NESTED_TYPE,
-        nested_type_name: type_name.to_owned(),
-        ..FieldType::default()
-    }
 }
 
 pub fn byte_field_type<F: ByteField>() -> FieldType {

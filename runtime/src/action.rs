@@ -7,12 +7,12 @@
 use core::marker::PhantomData;
 
 use rosidl_buffer_derive::BufferMessage;
-use rosidl_type_description::{IndividualTypeDescription, TypeDescription, TypeHash, TypeSource};
+use rosidl_type_description::{TypeDescription, TypeHash, TypeSource};
 
-use crate::__private::{describe_field, nested_field_type, nested_named};
-use crate::description::{Descriptions, Source};
+use crate::description::{Described, DescribedField, Source};
+use crate::field::Field;
 use crate::message::Message;
-use crate::service::{Event, Service};
+use crate::service::{Event, Service, service_field_type};
 use crate::well_known::{ServiceEventInfoMessage, TimeMessage, UuidMessage};
 
 /// A ROS 2 action; a Rust struct without fields stands for it.
@@ -80,46 +80,37 @@ pub trait Action: Sized + Send + Sync + 'static {
     fn hashes() -> &'static Hashes;
 
     #[doc(hidden)]
-    fn describe_own() -> IndividualTypeDescription {
-        IndividualTypeDescription {
-            type_name: Self::TYPE_NAME.to_owned(),
-            fields: vec![
-                describe_field("goal", nested_field_type::<Self::Goal>()),
-                describe_field("result", nested_field_type::<Self::Result>()),
-                describe_field("feedback", nested_field_type::<Self::Feedback>()),
-                describe_field("send_goal_service", nested_named(Self::NAMES.send_goal)),
-                describe_field("get_result_service", nested_named(Self::NAMES.get_result)),
-                describe_field(
-                    "feedback_message",
-                    nested_field_type::<FeedbackMessage<Self>>(),
-                ),
-            ],
-        }
-    }
-
-    #[doc(hidden)]
-    fn describe_nested(nested: &mut Descriptions) {
-        nested.add::<Self::Goal>();
-        nested.add::<Self::Result>();
-        nested.add::<Self::Feedback>();
-        nested.add_service::<SendGoal<Self>>();
-        nested.add_service::<GetResult<Self>>();
-        nested.add::<FeedbackMessage<Self>>();
-    }
+    const DESCRIBED: &'static Described = &Described {
+        type_name: Self::TYPE_NAME,
+        fields: &[
+            DescribedField::new("goal", Self::Goal::field_type),
+            DescribedField::new("result", Self::Result::field_type),
+            DescribedField::new("feedback", Self::Feedback::field_type),
+            DescribedField::new("send_goal_service", service_field_type::<SendGoal<Self>>),
+            DescribedField::new("get_result_service", service_field_type::<GetResult<Self>>),
+            DescribedField::new("feedback_message", FeedbackMessage::<Self>::field_type),
+        ],
+        source: Self::SOURCE,
+        text: None,
+        mentions: &[
+            Self::Goal::MENTION,
+            Self::Result::MENTION,
+            Self::Feedback::MENTION,
+            Some(SendGoal::<Self>::DESCRIBED),
+            Some(GetResult::<Self>::DESCRIBED),
+            FeedbackMessage::<Self>::MENTION,
+        ],
+    };
 
     /// The action and all types that it refers to, as `type_description_interfaces/msg/TypeDescription`.
     fn type_description() -> TypeDescription {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_type_description(Self::describe_own())
+        Self::DESCRIBED.type_description()
     }
 
     /// Where the types of [`type_description`](Self::type_description) come from, in its order: the action first. Only
     /// the action and messages of their own have a text.
     fn type_sources() -> Vec<TypeSource> {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_type_sources(Self::SOURCE.into_type_source(Self::TYPE_NAME, String::new))
+        Self::DESCRIBED.type_sources()
     }
 }
 

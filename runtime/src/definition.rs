@@ -7,28 +7,19 @@
 
 use core::marker::PhantomData;
 
+use crate::description::Described;
 use crate::message::Message;
 
 /// Between a text and the next one.
 pub(crate) const SEPARATOR: &str =
     "================================================================================\nMSG: ";
 
-/// A message's text and the messages that it mentions, as constants.
-pub struct Definition {
-    /// Full name, such as `sensor_msgs/msg/Image`.
-    pub type_name: &'static str,
-    /// In the form of a `.msg` file; `None` if it has to be put together when the program runs.
-    pub text: Option<&'static str>,
-    /// Of its fields, in their order; `None` where a field's type mentions no message.
-    pub mentions: &'static [Option<&'static Definition>],
-}
-
 /// No message has more types in it. The largest of ROS 2's own have about 20.
 const MAX_TYPES: usize = 512;
 
 /// A message and what it mentions, depth first, each once.
 struct Listed {
-    types: [Option<&'static Definition>; MAX_TYPES],
+    types: [Option<&'static Described>; MAX_TYPES],
     count: usize,
 }
 
@@ -49,7 +40,7 @@ const fn equal(left: &str, right: &str) -> bool {
 }
 
 impl Listed {
-    const fn of(top: &'static Definition) -> Self {
+    const fn of(top: &'static Described) -> Self {
         let mut listed = Self {
             types: [None; MAX_TYPES],
             count: 0,
@@ -58,11 +49,11 @@ impl Listed {
         listed
     }
 
-    const fn add(&mut self, definition: &'static Definition) {
+    const fn add(&mut self, described: &'static Described) {
         let mut index = 0;
         while index < self.count {
             if let Some(other) = self.types[index]
-                && equal(other.type_name, definition.type_name)
+                && equal(other.type_name, described.type_name)
             {
                 return;
             }
@@ -72,11 +63,11 @@ impl Listed {
             self.count < MAX_TYPES,
             "too many types for a constant: `Message::definition` has no limit"
         );
-        self.types[self.count] = Some(definition);
+        self.types[self.count] = Some(described);
         self.count += 1;
         let mut field = 0;
-        while field < definition.mentions.len() {
-            if let Some(mention) = definition.mentions[field] {
+        while field < described.mentions.len() {
+            if let Some(mention) = described.mentions[field] {
                 self.add(mention);
             }
             field += 1;
@@ -88,16 +79,16 @@ impl Listed {
         let mut len = 0;
         let mut index = 0;
         while index < self.count {
-            if let Some(definition) = self.types[index] {
+            if let Some(described) = self.types[index] {
                 if index > 0 {
-                    let (package, name) = split(definition.type_name);
+                    let (package, name) = split(described.type_name);
                     len = push(out, len, SEPARATOR);
                     len = push(out, len, package);
                     len = push(out, len, "/");
                     len = push(out, len, name);
                     len = push(out, len, "\n");
                 }
-                let Some(text) = definition.text else {
+                let Some(text) = described.text else {
                     panic!(
                         "a message in here was given no `source` or `definition`: `Message::definition` puts its text together"
                     )
@@ -145,10 +136,7 @@ pub(crate) const fn split(type_name: &str) -> (&str, &str) {
 pub(crate) struct Composed<M>(PhantomData<M>);
 
 impl<M: Message> Composed<M> {
-    const LISTED: Listed = match M::MENTION {
-        Some(definition) => Listed::of(definition),
-        None => panic!("each message has a definition"),
-    };
+    const LISTED: Listed = Listed::of(M::DESCRIBED);
     const LEN: usize = Self::LISTED.write(&mut []);
 
     pub(crate) const TEXT: &'static str = fitting::<M>();

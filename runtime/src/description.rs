@@ -1,17 +1,51 @@
 //! A type together with all types that it refers to: their descriptions, their sources, their texts.
 //!
-//! [`Descriptions`] collects who is referred to, each once and in the order of first mention; what is then asked of them
-//! comes from functions that the derive writes.
-
-use std::borrow::Cow;
+//! The derive writes a constant [`Described`] per interface, which refers to those of the messages inside. Whatever is
+//! asked of a type walks these constants; nothing is done before it is asked for.
 
 use rosidl_type_description::{
     Field, FieldType, IndividualTypeDescription, TypeDescription, TypeSource, type_id,
 };
 
 use crate::definition::{SEPARATOR, split};
-use crate::message::Message;
-use crate::service::Service;
+
+/// An interface as constants.
+pub struct Described {
+    /// Full name, such as `sensor_msgs/msg/Image`.
+    pub type_name: &'static str,
+    /// In their order.
+    pub fields: &'static [DescribedField],
+    /// Where the text comes from.
+    pub source: Source,
+    /// In the form of a `.msg` file; `None` if it has to be put together from the fields.
+    pub text: Option<&'static str>,
+    /// Of the fields, in their order; `None` where a field's type mentions no message.
+    pub mentions: &'static [Option<&'static Described>],
+}
+
+/// A field as constants.
+pub struct DescribedField {
+    /// Its name in ROS.
+    pub name: &'static str,
+    /// Its type.
+    pub field_type: fn() -> FieldType,
+    /// Its default value as Python writes it.
+    pub default: &'static str,
+    /// Its default value as a `.msg` file has it, if it can.
+    pub text_default: &'static str,
+}
+
+impl DescribedField {
+    /// A field without default value.
+    pub const fn new(name: &'static str, field_type: fn() -> FieldType) -> Self {
+        Self {
+            name,
+            field_type,
+            default: "",
+            text_default: "",
+        }
+    }
+}
 
 /// Where the text of an interface comes from.
 #[derive(Debug, Clone, Copy)]
@@ -25,132 +59,125 @@ pub enum Source {
     },
     /// Part of another interface's file, or made from another interface.
     Implicit,
-    /// A Rust struct: the text is made from the description.
+    /// A Rust struct: the text is made from the fields.
     Rendered,
 }
 
-impl Source {
-    pub(crate) fn into_type_source(
-        self,
-        type_name: &str,
-        render: impl FnOnce() -> String,
-    ) -> TypeSource {
-        let (encoding, text) = match self {
-            Self::File { encoding, text } => (encoding, text.to_owned()),
-            Self::Implicit => ("implicit", String::new()),
-            Self::Rendered => ("msg", render()),
+impl Described {
+    fn individual(&self) -> IndividualTypeDescription {
+        let fields = self.fields.iter().map(|field| Field {
+            name: field.name.to_owned(),
+            field_type: (field.field_type)(),
+            default_value: field.default.to_owned(),
+        });
+        let mut fields: Vec<_> = fields.collect();
+        if fields.is_empty() {
+            // rosidl gives such a message a member, so that C and C++ have something to hold.
+            fields.push(Field {
+                name: "structure_needs_at_least_one_member".to_owned(),
+                field_type: <u8 as crate::Field>::field_type(),
+                default_value: String::new(),
+            });
+        }
+        IndividualTypeDescription {
+            type_name: self.type_name.to_owned(),
+            fields,
+        }
+    }
+
+    /// The types that this one refers to, each once, in the order of first mention, depth first.
+    fn mentioned(&'static self) -> Vec<&'static Self> {
+        fn add(from: &'static Described, found: &mut Vec<&'static Described>) {
+            for mention in from.mentions.iter().flatten() {
+                if !found
+                    .iter()
+                    .any(|other| other.type_name == mention.type_name)
+                {
+                    found.push(mention);
+                    add(mention, found);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        add(self, &mut found);
+        found
+    }
+
+    pub(crate) fn type_description(&'static self) -> TypeDescription {
+        let referenced = self.mentioned().into_iter().map(Self::individual);
+        TypeDescription::new(self.individual(), referenced)
+    }
+
+    /// The sources: the type's own first, then in the order of the description.
+    pub(crate) fn type_sources(&'static self) -> Vec<TypeSource> {
+        let mut mentioned = self.mentioned();
+        mentioned.sort_by_key(|mentioned| mentioned.type_name);
+        mentioned.insert(0, self);
+        mentioned.into_iter().map(Self::type_source).collect()
+    }
+
+    fn type_source(&self) -> TypeSource {
+        let (encoding, text) = match self.source {
+            Source::File { encoding, text } => (encoding, text.to_owned()),
+            Source::Implicit => ("implicit", String::new()),
+            Source::Rendered => ("msg", self.own_text()),
         };
         TypeSource {
-            type_name: type_name.to_owned(),
+            type_name: self.type_name.to_owned(),
             encoding: encoding.to_owned(),
             raw_file_contents: text,
         }
     }
-}
-
-/// What can be asked of a type that is referred to.
-#[derive(Debug)]
-struct Entry {
-    type_name: &'static str,
-    description: fn() -> IndividualTypeDescription,
-    source: fn() -> TypeSource,
-    text: fn() -> Cow<'static, str>,
-}
-
-/// The types that a type refers to, in the order of first mention, depth first.
-#[derive(Debug, Default)]
-pub struct Descriptions(Vec<Entry>);
-
-impl Descriptions {
-    /// Whether the type is new here.
-    fn is_new(&self, type_name: &str) -> bool {
-        !self.0.iter().any(|entry| entry.type_name == type_name)
-    }
-
-    /// Adds `M` and all that it refers to, once.
-    pub fn add<M: Message>(&mut self) {
-        if self.is_new(M::TYPE_NAME) {
-            self.0.push(Entry {
-                type_name: M::TYPE_NAME,
-                description: M::describe_own,
-                source: message_source::<M>,
-                text: message_text::<M>,
-            });
-            M::describe_nested(self);
-        }
-    }
-
-    /// Adds a service of an action and all that it refers to, once.
-    pub(crate) fn add_service<S: Service>(&mut self) {
-        if self.is_new(S::TYPE_NAME) {
-            self.0.push(Entry {
-                type_name: S::TYPE_NAME,
-                description: S::describe_own,
-                source: || S::SOURCE.into_type_source(S::TYPE_NAME, String::new),
-                text: || Cow::Borrowed(""),
-            });
-            S::describe_nested(self);
-        }
-    }
-
-    pub(crate) fn into_type_description(self, top: IndividualTypeDescription) -> TypeDescription {
-        TypeDescription::new(top, self.0.into_iter().map(|entry| (entry.description)()))
-    }
-
-    /// The sources: the type's own first, then in the order of the description.
-    pub(crate) fn into_type_sources(mut self, top: TypeSource) -> Vec<TypeSource> {
-        self.0.retain(|entry| entry.type_name != top.type_name);
-        self.0.sort_by_key(|entry| entry.type_name);
-        let referenced = self.0.iter().map(|entry| (entry.source)());
-        std::iter::once(top).chain(referenced).collect()
-    }
 
     /// The texts as a recording has them.
-    pub(crate) fn into_definition(self, top: Cow<'static, str>) -> String {
-        let mut out = top.into_owned();
-        for entry in &self.0 {
+    pub(crate) fn definition(&'static self) -> String {
+        let mut out = self.own_text();
+        for mentioned in self.mentioned() {
             if !out.is_empty() && !out.ends_with('\n') {
                 out.push('\n');
             }
-            let (package, name) = split(entry.type_name);
+            let (package, name) = split(mentioned.type_name);
             out.push_str(SEPARATOR);
             out.push_str(package);
             out.push('/');
             out.push_str(name);
             out.push('\n');
-            out.push_str(&(entry.text)());
+            out.push_str(&mentioned.own_text());
+        }
+        out
+    }
+
+    /// What was given, else the fields as a `.msg` file has them. Left out are then default values that cannot stand in
+    /// such a file: strings with quotes of both kinds, with `#`, backslashes or line ends.
+    fn own_text(&self) -> String {
+        if let Some(text) = self.text {
+            return text.to_owned();
+        }
+        let fields = self.individual().fields;
+        let mut out = String::new();
+        for (index, field) in fields.iter().enumerate() {
+            out.push_str(&type_text(&field.field_type));
+            out.push(' ');
+            out.push_str(&field.name);
+            if let Some(own) = self.fields.get(index)
+                && !own.text_default.is_empty()
+            {
+                out.push(' ');
+                out.push_str(own.text_default);
+            }
+            out.push('\n');
         }
         out
     }
 }
 
-pub(crate) fn message_source<M: Message>() -> TypeSource {
-    M::SOURCE.into_type_source(M::TYPE_NAME, || message_text::<M>().into_owned())
-}
-
-/// The message's own text: what was given, else what its description says.
-pub(crate) fn message_text<M: Message>() -> Cow<'static, str> {
-    match M::MENTION.and_then(|definition| definition.text) {
-        Some(text) => Cow::Borrowed(text),
-        None => Cow::Owned(render(&M::describe_own().fields, M::TEXT_DEFAULTS)),
+/// A field that holds the type of that name.
+pub(crate) fn nested_field_type(type_name: &str) -> FieldType {
+    FieldType {
+        type_id: type_id::NESTED_TYPE,
+        nested_type_name: type_name.to_owned(),
+        ..FieldType::default()
     }
-}
-
-/// Fields as a `.msg` file has them. Left out are defaults that cannot stand in such a file: strings with quotes of both
-/// kinds, with `#`, backslashes or line ends.
-fn render(fields: &[Field], defaults: &[(&str, &str)]) -> String {
-    let mut out = String::new();
-    for field in fields {
-        out.push_str(&type_text(&field.field_type));
-        out.push(' ');
-        out.push_str(&field.name);
-        if let Some((_, default)) = defaults.iter().find(|(name, _)| *name == field.name) {
-            out.push(' ');
-            out.push_str(default);
-        }
-        out.push('\n');
-    }
-    out
 }
 
 /// `uint8`, `string<=5[<=3]`, `std_msgs/Header[]`.

@@ -1,10 +1,10 @@
 //! What `#[derive(BufferMessage)]` implements: a message is a [`Field`] that has a name of its own.
 
-use rosidl_type_description::{IndividualTypeDescription, TypeDescription, TypeHash, TypeSource};
+use rosidl_type_description::{TypeDescription, TypeHash, TypeSource};
 
 use crate::buffer::AnyBuffer;
 use crate::definition::Composed;
-use crate::description::{Descriptions, Source, message_source, message_text};
+use crate::description::Described;
 use crate::field::Field;
 
 /// A ROS 2 message (or one part of a service or action) as a Rust struct.
@@ -14,32 +14,20 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
     /// Full name, such as `sensor_msgs/msg/Image`.
     const TYPE_NAME: &'static str;
 
-    /// Where its text comes from.
     #[doc(hidden)]
-    const SOURCE: Source = Source::Rendered;
-
-    /// Default values as a `.msg` file has them, for a text that has to be put together.
-    #[doc(hidden)]
-    const TEXT_DEFAULTS: &'static [(&'static str, &'static str)] = &[];
+    const DESCRIBED: &'static Described = match Self::MENTION {
+        Some(described) => described,
+        None => panic!("the derive describes each message"),
+    };
 
     /// The type's RIHS01 hash (REP-2016): part of the topic's name on the wire, so only equal hashes meet.
     ///
     /// Known at compile time for generated types, computed once and kept for the others.
     fn type_hash() -> TypeHash;
 
-    /// The message's own fields, as its interface file declares them.
-    #[doc(hidden)]
-    fn describe_own() -> IndividualTypeDescription;
-
-    /// Adds the messages that this one refers to.
-    #[doc(hidden)]
-    fn describe_nested(nested: &mut Descriptions);
-
     /// The message and all types that it refers to, as `type_description_interfaces/msg/TypeDescription`.
     fn type_description() -> TypeDescription {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_type_description(Self::describe_own())
+        Self::DESCRIBED.type_description()
     }
 
     /// Where the types of [`type_description`](Self::type_description) come from, in its order: the message first, then
@@ -60,9 +48,7 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
     /// assert_eq!(sources[0].raw_file_contents, "float64 x  # metres\n");
     /// ```
     fn type_sources() -> Vec<TypeSource> {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_type_sources(message_source::<Self>())
+        Self::DESCRIBED.type_sources()
     }
 
     /// The message's text and those of all messages that it refers to, as recordings carry them (`ros2msg`): each but the
@@ -93,9 +79,7 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
     /// );
     /// ```
     fn definition() -> String {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_definition(message_text::<Self>())
+        Self::DESCRIBED.definition()
     }
 
     /// Calls `visit` with the field name of each [`Buffer`](crate::Buffer) in the message, nested ones included.

@@ -4,11 +4,11 @@
 //! [`Event`] is one generic struct, so that it costs nothing where it is not used.
 
 use rosidl_buffer_derive::BufferMessage;
-use rosidl_type_description::{IndividualTypeDescription, TypeDescription, TypeHash, TypeSource};
+use rosidl_type_description::{FieldType, TypeDescription, TypeHash, TypeSource};
 
-use crate::__private::{describe_field, nested_field_type};
 use crate::bounded::BoundedSequence;
-use crate::description::{Descriptions, Source};
+use crate::description::{Described, DescribedField, Source, nested_field_type};
+use crate::field::Field;
 use crate::message::Message;
 use crate::well_known::{ServiceEventInfoMessage, Time};
 
@@ -63,38 +63,37 @@ pub trait Service: Sized + Send + Sync + 'static {
     fn event_type_hash() -> TypeHash;
 
     #[doc(hidden)]
-    fn describe_own() -> IndividualTypeDescription {
-        IndividualTypeDescription {
-            type_name: Self::TYPE_NAME.to_owned(),
-            fields: vec![
-                describe_field("request_message", nested_field_type::<Self::Request>()),
-                describe_field("response_message", nested_field_type::<Self::Response>()),
-                describe_field("event_message", nested_field_type::<Event<Self>>()),
-            ],
-        }
-    }
-
-    #[doc(hidden)]
-    fn describe_nested(nested: &mut Descriptions) {
-        nested.add::<Self::Request>();
-        nested.add::<Self::Response>();
-        nested.add::<Event<Self>>();
-    }
+    const DESCRIBED: &'static Described = &Described {
+        type_name: Self::TYPE_NAME,
+        fields: &[
+            DescribedField::new("request_message", Self::Request::field_type),
+            DescribedField::new("response_message", Self::Response::field_type),
+            DescribedField::new("event_message", Event::<Self>::field_type),
+        ],
+        source: Self::SOURCE,
+        text: None,
+        mentions: &[
+            Self::Request::MENTION,
+            Self::Response::MENTION,
+            Event::<Self>::MENTION,
+        ],
+    };
 
     /// The service and all types that it refers to, as `type_description_interfaces/msg/TypeDescription`.
     fn type_description() -> TypeDescription {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_type_description(Self::describe_own())
+        Self::DESCRIBED.type_description()
     }
 
     /// Where the types of [`type_description`](Self::type_description) come from, in its order: the service first. Only
     /// the service and messages of their own have a text.
     fn type_sources() -> Vec<TypeSource> {
-        let mut nested = Descriptions::default();
-        Self::describe_nested(&mut nested);
-        nested.into_type_sources(Self::SOURCE.into_type_source(Self::TYPE_NAME, String::new))
+        Self::DESCRIBED.type_sources()
     }
+}
+
+/// A service as a field of its action.
+pub(crate) fn service_field_type<S: Service>() -> FieldType {
+    nested_field_type(S::TYPE_NAME)
 }
 
 /// A service whose type hash the generator wrote into the code.

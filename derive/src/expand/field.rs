@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::definition;
+use super::description;
 use crate::input::{Field, Message, Text};
 
 /// The bounds in a field's attributes, as a `Bounds` constant.
@@ -123,12 +123,12 @@ fn plain(message: &Message) -> Plain {
 
 pub(super) fn expand(message: &Message) -> TokenStream {
     let head = message.implement(&quote!(__rt::Field), &[]);
-    let mention = definition::mention(message);
+    let mention = description::mention(message);
     let types: Vec<_> = message.fields.iter().map(|field| &field.ty).collect();
     let nested: Vec<_> = message
         .fields
         .iter()
-        .filter(|field| !field.is_leaf())
+        .filter(|field| !field.is_closed())
         .collect();
     let has_buffers = nested
         .iter()
@@ -189,14 +189,6 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             const MIN_LEN: usize = #min_len;
             #mention
             #constants
-            #[inline]
-            fn field_type() -> __rt::FieldType {
-                __rt::nested_field_type::<Self>()
-            }
-            #[inline]
-            fn describe(__nested: &mut __rt::Descriptions) {
-                __nested.add::<Self>();
-            }
             #[inline]
             fn end(&self, __at: usize) -> usize {
                 #(#ends)*

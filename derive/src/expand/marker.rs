@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::definition;
+use super::description;
 use crate::marker::Marker;
 
 /// `type Name = …;`, with the runtime's own struct where no other is given.
@@ -37,7 +37,7 @@ pub(crate) fn service(marker: &Marker) -> TokenStream {
         associated(marker, "response", "Response", &none),
         associated(marker, "event_info", "EventInfo", &quote!(__rt::EventInfo)),
     ];
-    let source = definition::file(interface);
+    let source = description::marker_source(interface);
     let (type_hash, generated) = interface.type_hash(&quote!(GeneratedService), &quote!(Service));
     anonymous(
         marker,
@@ -92,7 +92,7 @@ pub(crate) fn action(marker: &Marker) -> TokenStream {
         let (field, name) = (format_ident!("{field}"), format!("{type_name}_{suffix}"));
         quote!(#field: #name)
     });
-    let source = definition::file(interface);
+    let source = description::marker_source(interface);
     let (type_hash, generated) = interface.type_hash(&quote!(GeneratedAction), &quote!(Action));
     anonymous(
         marker,

@@ -3,7 +3,7 @@
 //! Names that start with `__` cannot clash with a field's: no ROS name has two underscores in a row.
 
 mod default;
-mod definition;
+mod description;
 mod field;
 mod implicit;
 mod marker;

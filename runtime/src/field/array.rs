@@ -5,8 +5,7 @@ use rosidl_type_description::{FieldType, type_id};
 use super::{Bounds, Field, decode_items, not_nested, visit_items, visit_items_mut};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
-use crate::definition::Definition;
-use crate::description::Descriptions;
+use crate::description::Described;
 use crate::element::Plain;
 use crate::error::{BoundError, DecodeError, EncodeError};
 
@@ -22,7 +21,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
-    const MENTION: Option<&'static Definition> = T::MENTION;
+    const MENTION: Option<&'static Described> = T::MENTION;
 
     fn field_type() -> FieldType {
         let item = T::field_type();
@@ -31,10 +30,6 @@ impl<T: Field, const N: usize> Field for [T; N] {
             capacity: N as u64,
             ..item
         }
-    }
-
-    fn describe(nested: &mut Descriptions) {
-        T::describe(nested);
     }
 
     #[inline]
@@ -88,14 +83,10 @@ impl<T: Field, const N: usize> Field for Box<[T; N]> {
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
-    const MENTION: Option<&'static Definition> = T::MENTION;
+    const MENTION: Option<&'static Described> = T::MENTION;
 
     fn field_type() -> FieldType {
         <[T; N]>::field_type()
-    }
-
-    fn describe(nested: &mut Descriptions) {
-        T::describe(nested);
     }
 
     #[inline]

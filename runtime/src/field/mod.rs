@@ -18,8 +18,7 @@ pub use default::{FieldDefault, FieldInit};
 
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
-use crate::definition::Definition;
-use crate::description::Descriptions;
+use crate::description::{Described, nested_field_type};
 use crate::element::Plain;
 use crate::error::{BoundError, DecodeError, EncodeError};
 
@@ -47,13 +46,12 @@ pub trait Field: Sized + 'static {
     const ITEM_MAX_LEN: usize = usize::MAX;
     /// The message that the type is, or is an array or sequence of.
     #[doc(hidden)]
-    const MENTION: Option<&'static Definition> = None;
+    const MENTION: Option<&'static Described> = None;
 
-    /// The type as `type_description_interfaces/msg/FieldType`.
-    fn field_type() -> FieldType;
-
-    /// Adds the messages that the type refers to.
-    fn describe(_nested: &mut Descriptions) {}
+    /// The type as `type_description_interfaces/msg/FieldType`; that of a message, unless implemented otherwise.
+    fn field_type() -> FieldType {
+        nested_field_type(Self::MENTION.map_or("", |message| message.type_name))
+    }
 
     /// Where the encoding ends when it starts at `at`.
     fn end(&self, at: usize) -> usize;

@@ -6,8 +6,7 @@ use super::{Bounds, Field, not_nested, visit_items, visit_items_mut};
 use crate::bounded::{BoundedSequence, check};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder, align_up};
-use crate::definition::Definition;
-use crate::description::Descriptions;
+use crate::description::Described;
 use crate::error::{BoundError, DecodeError, EncodeError};
 
 impl<T: Field> Field for Vec<T> {
@@ -19,7 +18,7 @@ impl<T: Field> Field for Vec<T> {
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
-    const MENTION: Option<&'static Definition> = T::MENTION;
+    const MENTION: Option<&'static Described> = T::MENTION;
 
     fn field_type() -> FieldType {
         let item = T::field_type();
@@ -27,10 +26,6 @@ impl<T: Field> Field for Vec<T> {
             type_id: item.type_id + type_id::UNBOUNDED_SEQUENCE_OFFSET,
             ..item
         }
-    }
-
-    fn describe(nested: &mut Descriptions) {
-        T::describe(nested);
     }
 
     #[inline]
@@ -81,7 +76,7 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
-    const MENTION: Option<&'static Definition> = T::MENTION;
+    const MENTION: Option<&'static Described> = T::MENTION;
     const MAX_LEN: usize = N;
 
     fn field_type() -> FieldType {
@@ -91,10 +86,6 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
             capacity: N as u64,
             ..item
         }
-    }
-
-    fn describe(nested: &mut Descriptions) {
-        T::describe(nested);
     }
 
     #[inline]
