@@ -34,16 +34,12 @@ pub(crate) struct ContainerAttrs {
 /// The name of a message's borrowed view.
 #[derive(Default)]
 pub(crate) enum View {
-    /// It has none.
+    /// It has none that a user could say.
     #[default]
     Unnamed,
     /// `view`: the struct's with `Ref` behind it.
     Beside,
     /// `view = Name`.
-    #[expect(
-        dead_code,
-        reason = "accepted; borrowed views come with their own expansion"
-    )]
     Named(Ident),
 }
 

@@ -4,8 +4,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
 use syn::{
-    Data, DeriveInput, Error, Expr, Fields, GenericArgument, Generics, Ident, Path, PathArguments,
-    Result, Type, TypePath,
+    Attribute, Data, DeriveInput, Error, Expr, Fields, GenericArgument, Generics, Ident, Path,
+    PathArguments, Result, Type, TypePath, Visibility,
 };
 
 pub(crate) use crate::attr::Text;
@@ -22,12 +22,9 @@ pub(crate) struct Message {
     pub(crate) identity: Identity,
     /// The text of its fields in the form of a `.msg` file.
     pub(crate) definition: Option<Expr>,
-    #[expect(
-        dead_code,
-        reason = "accepted; borrowed views come with their own expansion"
-    )]
-    pub(crate) view: View,
+    pub(crate) vis: Visibility,
     pub(crate) fields: Vec<Field>,
+    pub(crate) view: View,
     pub(crate) repr_c: bool,
     pub(crate) no_default: bool,
     pub(crate) no_serde: bool,
@@ -46,6 +43,8 @@ pub(crate) enum Identity {
 /// One field of the struct.
 pub(crate) struct Field {
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) docs: Vec<Attribute>,
     /// The field's name in ROS.
     pub(crate) name: String,
     pub(crate) ty: Type,
@@ -96,7 +95,7 @@ impl Message {
         errors.finish()?;
         Ok(Self {
             ident: item.ident.clone(),
-
+            vis: item.vis.clone(),
             generics: item.generics.clone(),
             runtime: match &identity {
                 Identity::Interface(interface) => interface.runtime.clone(),
@@ -104,8 +103,8 @@ impl Message {
             },
             identity,
             definition: attrs.definition,
-            view: attrs.view,
             fields,
+            view: attrs.view,
             repr_c: attrs.repr_c,
             no_default: attrs.no_default,
             no_serde: attrs.no_serde,
@@ -218,7 +217,13 @@ impl Field {
         let number = |lit: Option<syn::LitInt>| lit.and_then(|lit| lit.base10_parse().ok());
         Self {
             ident: ident.clone(),
-
+            vis: field.vis.clone(),
+            docs: field
+                .attrs
+                .iter()
+                .filter(|attribute| attribute.path().is_ident("doc"))
+                .cloned()
+                .collect(),
             name: ros_name(ident),
             ty: field.ty.clone(),
             is_generic: mentions(field.ty.to_token_stream(), generics),

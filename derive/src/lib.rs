@@ -1,6 +1,6 @@
 //! `#[derive(BufferMessage)]`, `#[derive(Service)]`, `#[derive(Action)]`: ROS 2 interfaces from Rust structs.
 //!
-//! A struct with named fields comes in; implementations of the runtime's traits come out: CDR, type name, type
+//! A struct with named fields comes in; implementations of the runtime's traits come out: CDR, views, type name, type
 //! description and hash, access to its buffers, `Default`, and serde's traits when the runtime's `serde` feature is on.
 //! A struct without fields stands for a service or an action and ties its parts together. Generated code and hand-written
 //! structs use the same derives. Use them through `rosidl_buffer_runtime`, which re-exports them; the attributes are
@@ -33,7 +33,7 @@ fn derive(
 
 /// Makes a ROS 2 message of a struct with named fields.
 ///
-/// Implements `Message` (CDR, `TYPE_NAME`, type description and hash, buffer access), `GeneratedMessage` where the hash is
+/// Implements `Message` (CDR, borrowed views, `TYPE_NAME`, type description and hash, buffer access), `GeneratedMessage` where the hash is
 /// given, `Default` with the declared default values, and serde's `Serialize` and `Deserialize` when the runtime's
 /// `serde` feature is on. The struct must be `Clone`.
 ///
@@ -68,6 +68,11 @@ fn derive(
 /// | `bound = N` | a `Vec` or `Buffer` of at most `N` elements, `T[<=N]` |
 /// | `string_bound = N` | a string of at most `N` Unicode code points, `string<=N` |
 /// | `default = literal` | the initial value: a number, boolean, string, or an array `[a, b]` of these |
+///
+/// # The view
+/// `cdr::view` gives a struct with the message's fields as they lie in the bytes, each as public as the message's own. It
+/// is called `View<'_, Message>`; with the attribute `view` it stands beside the message as `MessageRef<'_>` too. Patterns
+/// of it end in `..`.
 ///
 /// Types carry the rest: `BoundedString<N>`, `BoundedSequence<T, N>`, `WString`, `[T; N]`.
 #[proc_macro_derive(BufferMessage, attributes(ros2))]

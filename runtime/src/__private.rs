@@ -13,7 +13,7 @@ pub use crate::element::Plain;
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::field::{
     Bounds, ByteField, Field, FieldDefault, FieldInit, SequenceField, StringField, WCharField,
-    WideField,
+    WideField, WideRef,
 };
 pub use crate::message::{GeneratedMessage, Message};
 pub use crate::service::{Event, EventInfo, GeneratedService, Service};
@@ -81,6 +81,52 @@ pub fn check_decode<F: Field>(
         Ok(()) => Ok(field),
         Err(error) => Err(decoder.error(error).in_field(name)),
     }
+}
+
+/// A field where it lies, with the bounds in its attribute.
+#[inline]
+pub fn view_field<'a, F: Field>(
+    decoder: &mut Decoder<'a>,
+    bounds: Option<&Bounds>,
+    name: &'static str,
+) -> Result<F::Ref<'a>, DecodeError> {
+    let view = F::view(decoder).map_err(|error| error.in_field(name))?;
+    match bounds.map_or(Ok(()), |bounds| F::check_view_bounds(view, bounds)) {
+        Ok(()) => Ok(view),
+        Err(error) => Err(decoder.error(error).in_field(name)),
+    }
+}
+
+/// As `view_field`, for a wide field.
+pub fn view_wide<'a, F: WideField>(
+    decoder: &mut Decoder<'a>,
+    bounds: Option<&Bounds>,
+    name: &'static str,
+) -> Result<WideRef<'a, F>, DecodeError> {
+    let view = F::view_wide(decoder).map_err(|error| error.in_field(name))?;
+    match bounds.map_or(Ok(()), |bounds| F::check_wide_bounds(view, bounds)) {
+        Ok(()) => Ok(view),
+        Err(error) => Err(decoder.error(error).in_field(name)),
+    }
+}
+
+/// Before the fields of a plain struct are looked at, all of it has to be there, as for `decode_plain`.
+#[inline]
+pub fn view_plain<M: Field>(decoder: &Decoder<'_>) -> Result<(), DecodeError> {
+    Decoder::again(decoder.place()).plain::<M>(1).map(drop)
+}
+
+pub fn debug_view(
+    f: &mut core::fmt::Formatter<'_>,
+    name: &str,
+    fields: &[&str],
+    values: &[&dyn core::fmt::Debug],
+) -> core::fmt::Result {
+    let mut view = f.debug_struct(name);
+    for (field, value) in fields.iter().zip(values) {
+        view.field(field, value);
+    }
+    view.finish()
 }
 
 /// The one byte that stands for a message without fields.

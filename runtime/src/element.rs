@@ -1,7 +1,7 @@
 //! What may live in a buffer, and the one place where typed memory is seen as bytes.
 //!
 //! [`Element`] is closed: the numeric primitives of ROS interfaces, whose every bit pattern is a value.
-//! [`Plain`] is the proof, carried by a constant, that a type's memory is its little-endian CDR encoding; with it
+//! [`Plain`] is the proof, carried by a constant, that a type's memory is its CDR encoding in the host's byte order; with it
 //! slices are copied whole instead of element by element. Nothing here allocates from untrusted lengths: callers
 //! check them first.
 
@@ -85,8 +85,8 @@ impl<T> Plain<T> {
     /// States that `T` is plain, if `yes`; `max_align` is the largest CDR alignment of a number inside.
     ///
     /// # Safety
-    /// When `yes`: `T` has no padding and no drop glue, every bit pattern is a valid `T`, and on a little-endian host its
-    /// bytes are its XCDR1 encoding at a position that is a multiple of `max_align`.
+    /// When `yes`: `T` has no padding and no drop glue, every bit pattern is a valid `T`, and its bytes are its XCDR1 encoding
+    /// in the host's byte order at a position that is a multiple of `max_align`.
     pub const unsafe fn assume(yes: bool, max_align: usize) -> Self {
         Self {
             yes,

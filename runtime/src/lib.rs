@@ -3,7 +3,8 @@
 //! * [`Buffer`] is what a message holds where its interface has `uint8[]`.
 //! * [`BufferMessage`] makes a message of a struct; generated code uses the same derive. [`Service`](macro@Service) and
 //!   [`Action`](macro@Action) tie messages together.
-//! * [`cdr`] turns messages into bytes and back; [`Message`] gives name, type description and RIHS01 hash.
+//! * [`cdr`] turns messages into bytes and back, or reads them where they lie ([`cdr::view`]); [`Message`] gives name,
+//!   type description and RIHS01 hash.
 //!
 //! ```
 //! use rosidl_buffer_runtime::{Buffer, BufferMessage, Message, cdr};
@@ -50,6 +51,7 @@ mod message;
 #[allow(unreachable_pub)]
 mod serde_impl;
 pub mod service;
+mod view;
 mod well_known;
 mod wstring;
 
@@ -89,5 +91,6 @@ pub use error::{
 pub use field::Field;
 pub use message::{GeneratedMessage, Message};
 pub use service::{GeneratedService, Service};
+pub use view::{SeqIter, SeqRef, View, WStrRef};
 pub use well_known::{ServiceEventInfoMessage, Time, TimeMessage, UuidMessage};
 pub use wstring::WString;

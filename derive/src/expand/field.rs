@@ -85,6 +85,7 @@ struct Plain {
     constants: TokenStream,
     encode: TokenStream,
     decode: TokenStream,
+    view: TokenStream,
 }
 
 fn plain(message: &Message) -> Plain {
@@ -118,6 +119,7 @@ fn plain(message: &Message) -> Plain {
                 return __rt::core::result::Result::Ok(__value);
             }
         },
+        view: quote!(__rt::view_plain::<Self>(__decoder)?;),
     }
 }
 
@@ -137,7 +139,18 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         constants,
         encode: encode_plain,
         decode: decode_plain,
+        view: view_plain,
     } = plain(message);
+    let fixed_len = nested
+        .iter()
+        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::FIXED_LEN));
+    let fixed_len = if nested.is_empty() {
+        quote!(true)
+    } else {
+        quote!(#(#fixed_len)&&*)
+    };
+    let view = super::view::ident_with_lifetime(message);
+    let view_fields = super::view::read(message);
 
     let first_align = types.first().map_or_else(
         || quote!(1),
@@ -187,8 +200,10 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         #head {
             const FIRST_ALIGN: usize = #first_align;
             const MIN_LEN: usize = #min_len;
+            const FIXED_LEN: bool = #fixed_len;
             #mention
             #constants
+            type Ref<'a> = #view;
             #[inline]
             fn end(&self, __at: usize) -> usize {
                 #(#ends)*
@@ -207,6 +222,12 @@ pub(super) fn expand(message: &Message) -> TokenStream {
                 #decode_plain
                 #decode_empty
                 __rt::core::result::Result::Ok(Self { #(#decodes)* })
+            }
+            #[inline]
+            fn view<'a>(__decoder: &mut __rt::Decoder<'a>) -> __rt::core::result::Result<Self::Ref<'a>, __rt::DecodeError> {
+                #view_plain
+                #decode_empty
+                __rt::core::result::Result::Ok(#view_fields)
             }
             #visits
         }

@@ -1,4 +1,4 @@
-//! Writes the implementations, in an anonymous constant, with every path through the runtime's `__private` door.
+//! Writes the implementations and a hidden view struct, in an anonymous constant, with every path through the runtime's `__private` door.
 //!
 //! Names that start with `__` cannot clash with a field's: no ROS name has two underscores in a row.
 
@@ -9,6 +9,7 @@ mod implicit;
 mod marker;
 mod message;
 mod serde;
+mod view;
 mod well_known;
 
 use proc_macro2::TokenStream;
@@ -26,11 +27,14 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
     let implicit = implicit::expand(message);
     let well_known = well_known::expand(message);
     let serde = serde::expand(message);
+    let (named_view, view) = view::expand(message);
     quote! {
+        #named_view
         const _: () = {
             #[allow(unused_imports)]
             use #runtime::__private as __rt;
             #field
+            #view
             #own
             #default
             #implicit

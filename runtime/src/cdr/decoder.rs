@@ -21,6 +21,14 @@ pub struct Decoder<'a> {
     allowance: usize,
 }
 
+/// A place in a body that was checked before, where reading may start again.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    body: &'a [u8],
+    at: usize,
+    swap: bool,
+}
+
 /// No field type takes more memory than eight times its shortest encoding: a `Vec` or `String` of 24 bytes is at least a
 /// count of 4, and each byte of the encoding brings at most 7 bytes of padding. The shortest encodings of a payload's
 /// elements do not overlap, so a payload that holds what it announces needs no more than eight times its own length.
@@ -53,6 +61,39 @@ impl<'a> Decoder<'a> {
             payload,
             allowance: body.len().saturating_mul(GROWTH),
         })
+    }
+
+    /// From a place that was passed without an error: nothing can be refused there for the memory that it takes.
+    #[inline]
+    pub(crate) fn again(place: Place<'a>) -> Self {
+        Self {
+            body: place.body,
+            at: place.at,
+            swap: place.swap,
+            payload: None,
+            allowance: usize::MAX,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn place(&self) -> Place<'a> {
+        Place {
+            body: self.body,
+            at: self.at,
+            swap: self.swap,
+        }
+    }
+
+    /// Bytes from `place`, which came before, to here.
+    #[inline]
+    pub(crate) fn since(&self, place: Place<'a>) -> usize {
+        self.at - place.at
+    }
+
+    /// Passes over bytes that were checked before.
+    #[inline]
+    pub(crate) fn pass(&mut self, len: usize) {
+        self.at += len;
     }
 
     /// An error at the present position.
@@ -92,6 +133,13 @@ impl<'a> Decoder<'a> {
     #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
         self.take(1).map(|bytes| bytes[0])
+    }
+
+    /// One UTF-16 code unit of a wide string.
+    #[inline]
+    pub(crate) fn unit(&mut self) -> Result<u16, DecodeError> {
+        let wide = self.number::<u32>()?;
+        u16::try_from(wide).map_err(|_| self.error(DecodeErrorKind::WideChar(wide)))
     }
 
     /// The count before a string: bytes or characters of `size` bytes each.
@@ -157,8 +205,9 @@ impl<'a> Decoder<'a> {
         count: usize,
     ) -> Result<Option<&'a [u8]>, DecodeError> {
         let start = align_up(self.at, T::FIRST_ALIGN);
-        if self.swap
-            || !T::PLAIN.is_native_le()
+        // Bytes have no order, so a run of them needs no turning round.
+        if (self.swap && T::PLAIN.max_align() > 1)
+            || !T::PLAIN.get()
             || count == 0
             || !start.is_multiple_of(T::PLAIN.max_align())
         {
@@ -170,8 +219,8 @@ impl<'a> Decoder<'a> {
         self.take(len).map(Some)
     }
 
-    /// A buffer: borrowed from the payload where that is worth it and possible, else copied.
-    pub(crate) fn buffer<T: Element + Field>(&mut self) -> Result<Buffer<T>, DecodeError> {
+    /// The count before a buffer's elements; refuses a descriptor, which stands there for memory elsewhere.
+    pub(crate) fn buffer_count<T: Field>(&mut self) -> Result<usize, DecodeError> {
         let before = self.at;
         if self.number::<u32>()? == DESCRIPTOR_MARKER
             && self
@@ -182,7 +231,12 @@ impl<'a> Decoder<'a> {
             return Err(self.error(DecodeErrorKind::UnknownBackend(backend)));
         }
         self.at = before;
-        let count = self.sequence_count::<T>()?;
+        self.sequence_count::<T>()
+    }
+
+    /// A buffer: borrowed from the payload where that is worth it and possible, else copied.
+    pub(crate) fn buffer<T: Element + Field>(&mut self) -> Result<Buffer<T>, DecodeError> {
+        let count = self.buffer_count::<T>()?;
         if let (Some(payload), false) = (self.payload, self.swap) {
             let start = align_up(self.at, size_of::<T>());
             let len = count * size_of::<T>();

@@ -32,11 +32,13 @@ mod encoder;
 use bytes::Bytes;
 
 pub use decoder::Decoder;
+pub(crate) use decoder::Place;
 pub use encoder::Encoder;
 pub(crate) use encoder::align_up;
 
 use crate::error::{DecodeError, EncodeError};
 use crate::message::Message;
+use crate::view::View;
 
 /// Length in bytes of the encapsulation header.
 pub const HEADER_LEN: usize = 4;
@@ -85,6 +87,53 @@ pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), Enc
 pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
     Decoder::new(bytes, None)
         .and_then(|mut decoder| M::decode(&mut decoder))
+        .map_err(|error| error.in_message(M::TYPE_NAME))
+}
+
+/// Checks the bytes of a message once and gives its fields where they lie: numbers by value, strings as `&str`, sequences
+/// and arrays as [`SeqRef`](crate::SeqRef). Allocates nothing and copies no sequence; what [`decode`] refuses is refused.
+///
+/// The time this takes does not depend on the size of runs of numbers in native byte order.
+///
+/// ```
+/// use rosidl_buffer_runtime::{Buffer, BufferMessage, View, cdr};
+///
+/// #[derive(Debug, Clone, BufferMessage)]
+/// #[ros2(package = "demo_msgs", view)] // `view`: the view's type gets a name, `FrameRef`
+/// struct Frame {
+///     encoding: String,
+///     data: Buffer<u8>,
+/// }
+///
+/// let bytes = cdr::encode(&Frame { encoding: "mono8".into(), data: vec![7; 4].into() })?;
+/// let frame: FrameRef = cdr::view::<Frame>(&bytes)?;
+/// assert_eq!(frame.encoding, "mono8");
+/// assert_eq!(frame.data.as_slice(), Some(&[7; 4][..])); // the bytes of `bytes`
+///
+/// fn brightest(frame: View<'_, Frame>) -> Option<u8> { // the same type by another name
+///     frame.data.iter().max()
+/// }
+/// assert_eq!(brightest(frame), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A view cannot outlive its bytes:
+/// ```compile_fail,E0505
+/// # use rosidl_buffer_runtime::{BufferMessage, cdr};
+/// # #[derive(Clone, BufferMessage)]
+/// # #[ros2(package = "demo_msgs")]
+/// # struct Name { name: String }
+/// let bytes = vec![0, 1, 0, 0, 2, 0, 0, 0, b'x', 0];
+/// let view = cdr::view::<Name>(&bytes).unwrap();
+/// drop(bytes);
+/// assert_eq!(view.name, "x");
+/// ```
+///
+/// # Errors
+/// When the bytes are not such a message: exactly [`decode`]'s error.
+pub fn view<M: Message>(bytes: &[u8]) -> Result<View<'_, M>, DecodeError> {
+    Decoder::new(bytes, None)
+        .and_then(|mut decoder| M::view(&mut decoder))
         .map_err(|error| error.in_message(M::TYPE_NAME))
 }
 

@@ -8,8 +8,10 @@ use crate::cdr::{Decoder, Encoder};
 use crate::description::Described;
 use crate::element::Plain;
 use crate::error::{BoundError, DecodeError, EncodeError};
+use crate::view::SeqRef;
 
 impl<T: Field, const N: usize> Field for [T; N] {
+    type Ref<'a> = SeqRef<'a, T>;
     const PLAIN: Plain<Self> = T::PLAIN.array();
     const FIRST_ALIGN: usize = T::FIRST_ALIGN;
     const MIN_LEN: usize = {
@@ -18,6 +20,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
         T::MIN_LEN * N
     };
     const IS_COLLECTION: bool = true;
+    const FIXED_LEN: bool = T::FIXED_LEN;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
@@ -55,8 +58,17 @@ impl<T: Field, const N: usize> Field for [T; N] {
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
     }
 
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<SeqRef<'a, T>, DecodeError> {
+        SeqRef::take_array(decoder, N)
+    }
+
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
         self.iter().try_for_each(|item| item.check_bounds(bounds))
+    }
+
+    fn check_view_bounds(view: SeqRef<'_, T>, bounds: &Bounds) -> Result<(), BoundError> {
+        view.check_items(bounds)
     }
 
     fn visit_buffers(
@@ -77,9 +89,11 @@ impl<T: Field, const N: usize> Field for [T; N] {
 }
 
 impl<T: Field, const N: usize> Field for Box<[T; N]> {
+    type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = <[T; N]>::FIRST_ALIGN;
     const MIN_LEN: usize = <[T; N]>::MIN_LEN;
     const IS_COLLECTION: bool = true;
+    const FIXED_LEN: bool = T::FIXED_LEN;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
@@ -105,8 +119,18 @@ impl<T: Field, const N: usize> Field for Box<[T; N]> {
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
     }
 
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<SeqRef<'a, T>, DecodeError> {
+        decoder.at_least(Self::MIN_LEN)?;
+        SeqRef::take(decoder, N)
+    }
+
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
         (**self).check_bounds(bounds)
+    }
+
+    fn check_view_bounds(view: SeqRef<'_, T>, bounds: &Bounds) -> Result<(), BoundError> {
+        view.check_items(bounds)
     }
 
     fn visit_buffers(

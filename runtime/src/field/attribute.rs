@@ -3,10 +3,11 @@
 use rosidl_type_description::{FieldType, type_id};
 
 use super::Field;
-use crate::bounded::BoundedSequence;
+use crate::bounded::{BoundedSequence, check};
 use crate::buffer::Buffer;
 use crate::cdr::{Decoder, Encoder, align_up};
-use crate::error::{DecodeError, EncodeError};
+use crate::error::{BoundError, DecodeError, EncodeError};
+use crate::view::{SeqRef, WStrRef};
 use crate::wstring::WString;
 
 /// Bounds that stand beside a type, in `#[ros2(bound = …, string_bound = …)]`.
@@ -74,15 +75,40 @@ impl<T: StringField, const N: usize> StringField for BoundedSequence<T, N> {}
     note = "`WString` is a wide string without an attribute"
 )]
 pub trait WideField: Field {
+    /// The type with [`WString`] in place of `String`.
+    type Wide: Field;
+
     /// As [`Field::end`].
     fn wide_end(&self, at: usize) -> usize;
     /// As [`Field::encode`].
     fn encode_wide(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError>;
     /// As [`Field::decode`].
     fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+    /// As [`Field::view`].
+    fn view_wide<'a>(decoder: &mut Decoder<'a>) -> Result<WideRef<'a, Self>, DecodeError>;
+    /// As [`Field::check_view_bounds`].
+    fn check_wide_bounds(view: WideRef<'_, Self>, bounds: &Bounds) -> Result<(), BoundError>;
+}
+
+/// What a wide field looks like in a view.
+pub type WideRef<'a, F> = <<F as WideField>::Wide as Field>::Ref<'a>;
+
+/// Views of `count` wide strings, arrays or sequences of them, each checked.
+fn view_items<'a, T: WideField>(
+    decoder: &mut Decoder<'a>,
+    count: usize,
+) -> Result<SeqRef<'a, T::Wide>, DecodeError> {
+    SeqRef::take_with(decoder, count, |decoder| T::view_wide(decoder).map(drop))
+}
+
+fn check_items<T: WideField>(view: SeqRef<'_, T::Wide>, bounds: &Bounds) -> Result<(), BoundError> {
+    view.iter()
+        .try_for_each(|item| T::check_wide_bounds(item, bounds))
 }
 
 impl WideField for String {
+    type Wide = WString;
+
     fn wide_end(&self, at: usize) -> usize {
         align_up(at, 4) + 4 + 4 * self.encode_utf16().count()
     }
@@ -100,9 +126,23 @@ impl WideField for String {
             decoder.error(crate::error::DecodeErrorKind::Surrogate(unit))
         })
     }
+
+    fn view_wide<'a>(decoder: &mut Decoder<'a>) -> Result<WStrRef<'a>, DecodeError> {
+        let view = WString::view(decoder)?;
+        match view.check_surrogates() {
+            Ok(()) => Ok(view),
+            Err(error) => Err(decoder.error(error)),
+        }
+    }
+
+    fn check_wide_bounds(view: WStrRef<'_>, bounds: &Bounds) -> Result<(), BoundError> {
+        check("string", view.code_points(), bounds.string)
+    }
 }
 
 impl<T: WideField> WideField for Vec<T> {
+    type Wide = Vec<T::Wide>;
+
     fn wide_end(&self, at: usize) -> usize {
         self.iter()
             .fold(align_up(at, 4) + 4, |at, item| item.wide_end(at))
@@ -119,9 +159,21 @@ impl<T: WideField> WideField for Vec<T> {
             .map(|index| T::decode_wide(decoder).map_err(|error| error.in_index(index)))
             .collect()
     }
+
+    fn view_wide<'a>(decoder: &mut Decoder<'a>) -> Result<WideRef<'a, Self>, DecodeError> {
+        let count = decoder.sequence_count::<T>()?;
+        view_items::<T>(decoder, count)
+    }
+
+    fn check_wide_bounds(view: WideRef<'_, Self>, bounds: &Bounds) -> Result<(), BoundError> {
+        check("sequence", view.len(), bounds.sequence)?;
+        check_items::<T>(view, bounds)
+    }
 }
 
 impl<T: WideField, const N: usize> WideField for BoundedSequence<T, N> {
+    type Wide = BoundedSequence<T::Wide, N>;
+
     fn wide_end(&self, at: usize) -> usize {
         self.iter()
             .fold(align_up(at, 4) + 4, |at, item| item.wide_end(at))
@@ -135,9 +187,23 @@ impl<T: WideField, const N: usize> WideField for BoundedSequence<T, N> {
     fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Self::try_from(Vec::decode_wide(decoder)?).map_err(|error| decoder.error(error))
     }
+
+    fn view_wide<'a>(decoder: &mut Decoder<'a>) -> Result<WideRef<'a, Self>, DecodeError> {
+        let view = Vec::<T>::view_wide(decoder)?;
+        match check("sequence", view.len(), N) {
+            Ok(()) => Ok(view),
+            Err(error) => Err(decoder.error(error)),
+        }
+    }
+
+    fn check_wide_bounds(view: WideRef<'_, Self>, bounds: &Bounds) -> Result<(), BoundError> {
+        check_items::<T>(view, bounds)
+    }
 }
 
 impl<T: WideField, const N: usize> WideField for [T; N] {
+    type Wide = [T::Wide; N];
+
     fn wide_end(&self, at: usize) -> usize {
         self.iter().fold(at, |at, item| item.wide_end(at))
     }
@@ -153,6 +219,15 @@ impl<T: WideField, const N: usize> WideField for [T; N] {
             .collect::<Result<Vec<T>, _>>()?;
         // Exactly `N` items were collected.
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
+    }
+
+    fn view_wide<'a>(decoder: &mut Decoder<'a>) -> Result<WideRef<'a, Self>, DecodeError> {
+        decoder.at_least(Self::MIN_LEN)?;
+        view_items::<T>(decoder, N)
+    }
+
+    fn check_wide_bounds(view: WideRef<'_, Self>, bounds: &Bounds) -> Result<(), BoundError> {
+        check_items::<T>(view, bounds)
     }
 }
 

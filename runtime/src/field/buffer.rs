@@ -8,8 +8,10 @@ use crate::buffer::{AnyBuffer, Buffer};
 use crate::cdr::{Decoder, Encoder, align_up};
 use crate::element::Element;
 use crate::error::{BoundError, DecodeError, EncodeError, EncodeErrorKind};
+use crate::view::SeqRef;
 
 impl<T: Element + Field> Field for Buffer<T> {
+    type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = 4;
     const IS_COLLECTION: bool = true;
@@ -39,8 +41,18 @@ impl<T: Element + Field> Field for Buffer<T> {
         decoder.buffer()
     }
 
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<SeqRef<'a, T>, DecodeError> {
+        let count = decoder.buffer_count::<T>()?;
+        SeqRef::take(decoder, count)
+    }
+
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
         check("sequence", self.len(), bounds.sequence)
+    }
+
+    fn check_view_bounds(view: SeqRef<'_, T>, bounds: &Bounds) -> Result<(), BoundError> {
+        check("sequence", view.len(), bounds.sequence)
     }
 
     fn visit_buffers(
@@ -61,6 +73,7 @@ impl<T: Element + Field> Field for Buffer<T> {
 }
 
 impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
+    type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = 4;
     const IS_COLLECTION: bool = true;
@@ -83,6 +96,15 @@ impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         Self::try_from(decoder.buffer()?).map_err(|error| decoder.error(error))
+    }
+
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<SeqRef<'a, T>, DecodeError> {
+        let view = Buffer::<T>::view(decoder)?;
+        match check("sequence", view.len(), N) {
+            Ok(()) => Ok(view),
+            Err(error) => Err(decoder.error(error)),
+        }
     }
 
     fn visit_buffers(

@@ -11,9 +11,13 @@ mod primitive;
 mod sequence;
 mod string;
 
+use core::fmt::Debug;
+
 use rosidl_type_description::FieldType;
 
-pub use attribute::{Bounds, ByteField, SequenceField, StringField, WCharField, WideField};
+pub use attribute::{
+    Bounds, ByteField, SequenceField, StringField, WCharField, WideField, WideRef,
+};
 pub use default::{FieldDefault, FieldInit};
 
 use crate::buffer::AnyBuffer;
@@ -30,6 +34,9 @@ use crate::error::{BoundError, DecodeError, EncodeError};
     note = "a struct becomes a message by `#[derive(BufferMessage)]`"
 )]
 pub trait Field: Sized + 'static {
+    /// What a field looks like in a view of encoded bytes.
+    type Ref<'a>: Copy + Debug;
+
     /// Whether the type's memory is its encoding.
     const PLAIN: Plain<Self> = Plain::NO;
     /// Alignment of the first number in the encoding.
@@ -38,6 +45,8 @@ pub trait Field: Sized + 'static {
     const IS_COLLECTION: bool = false;
     /// No encoding is shorter than this, padding left out; at least 1.
     const MIN_LEN: usize;
+    /// Whether all values have encodings of one length, padding left out: no string or sequence is inside.
+    const FIXED_LEN: bool = false;
     /// Whether there is a [`Buffer`](crate::Buffer) inside.
     const HAS_BUFFERS: bool = false;
     /// Largest number of elements or code points that the type itself allows.
@@ -61,6 +70,9 @@ pub trait Field: Sized + 'static {
 
     /// Takes a value.
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+
+    /// Checks a value where it lies, as [`decode`](Self::decode) does, and allocates nothing.
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<Self::Ref<'a>, DecodeError>;
 
     /// [`end`](Self::end) of a run of items.
     #[inline]
@@ -93,6 +105,11 @@ pub trait Field: Sized + 'static {
 
     /// Compares lengths with bounds that stand beside the type, in an attribute.
     fn check_bounds(&self, _bounds: &Bounds) -> Result<(), BoundError> {
+        Ok(())
+    }
+
+    /// As [`check_bounds`](Self::check_bounds), in a view.
+    fn check_view_bounds(_view: Self::Ref<'_>, _bounds: &Bounds) -> Result<(), BoundError> {
         Ok(())
     }
 

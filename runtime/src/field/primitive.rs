@@ -10,6 +10,8 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 macro_rules! numbers {
     ($($ty:ty),*) => {$(
         impl Field for $ty {
+            type Ref<'a> = Self;
+            const FIXED_LEN: bool = true;
             const PLAIN: Plain<Self> = <Self as Element>::PLAIN;
             const FIRST_ALIGN: usize = size_of::<Self>();
             const MIN_LEN: usize = size_of::<Self>();
@@ -35,6 +37,11 @@ macro_rules! numbers {
             }
 
             #[inline]
+            fn view<'a>(decoder: &mut Decoder<'a>) -> Result<Self::Ref<'a>, DecodeError> {
+                decoder.number()
+            }
+
+            #[inline]
             fn end_slice(items: &[Self], at: usize) -> usize {
                 if items.is_empty() { at } else { align_up(at, size_of::<Self>()) + size_of_val(items) }
             }
@@ -45,6 +52,8 @@ macro_rules! numbers {
 numbers!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
 
 impl Field for bool {
+    type Ref<'a> = Self;
+    const FIXED_LEN: bool = true;
     const FIRST_ALIGN: usize = 1;
     const MIN_LEN: usize = 1;
 
@@ -73,5 +82,10 @@ impl Field for bool {
             1 => Ok(true),
             other => Err(decoder.error(DecodeErrorKind::Bool(other))),
         }
+    }
+
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<Self::Ref<'a>, DecodeError> {
+        Self::decode(decoder)
     }
 }

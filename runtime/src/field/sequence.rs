@@ -8,8 +8,10 @@ use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder, align_up};
 use crate::description::Described;
 use crate::error::{BoundError, DecodeError, EncodeError};
+use crate::view::SeqRef;
 
 impl<T: Field> Field for Vec<T> {
+    type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = {
         not_nested::<T>();
@@ -45,9 +47,20 @@ impl<T: Field> Field for Vec<T> {
         T::decode_vec(decoder, count)
     }
 
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<SeqRef<'a, T>, DecodeError> {
+        let count = decoder.sequence_count::<T>()?;
+        SeqRef::take(decoder, count)
+    }
+
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
         check("sequence", self.len(), bounds.sequence)?;
         self.iter().try_for_each(|item| item.check_bounds(bounds))
+    }
+
+    fn check_view_bounds(view: SeqRef<'_, T>, bounds: &Bounds) -> Result<(), BoundError> {
+        check("sequence", view.len(), bounds.sequence)?;
+        view.check_items(bounds)
     }
 
     fn visit_buffers(
@@ -68,6 +81,7 @@ impl<T: Field> Field for Vec<T> {
 }
 
 impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
+    type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = {
         not_nested::<T>();
@@ -107,8 +121,19 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
         Self::try_from(items).map_err(|error| decoder.error(error))
     }
 
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<SeqRef<'a, T>, DecodeError> {
+        let count = decoder.sequence_count::<T>()?;
+        check("sequence", count, N).map_err(|error| decoder.error(error))?;
+        SeqRef::take(decoder, count)
+    }
+
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
         self.iter().try_for_each(|item| item.check_bounds(bounds))
+    }
+
+    fn check_view_bounds(view: SeqRef<'_, T>, bounds: &Bounds) -> Result<(), BoundError> {
+        view.check_items(bounds)
     }
 
     fn visit_buffers(

@@ -9,9 +9,11 @@ use super::{Bounds, Field};
 use crate::bounded::{BoundedString, BoundedWString, check, check_str};
 use crate::cdr::{Decoder, Encoder, align_up};
 use crate::error::{BoundError, DecodeError, DecodeErrorKind, EncodeError};
+use crate::view::WStrRef;
 use crate::wstring::WString;
 
 impl Field for String {
+    type Ref<'a> = &'a str;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = 4;
 
@@ -37,22 +39,30 @@ impl Field for String {
 
     #[inline]
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Self::view(decoder).map(str::to_owned)
+    }
+
+    #[inline]
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<&'a str, DecodeError> {
         let count = decoder.string_count(1)?;
         let bytes = decoder.take(count)?;
         // Some writers leave the NUL out, and some write an empty string as count 0.
         let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
-        match core::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(decoder.error(DecodeErrorKind::Utf8(error.valid_up_to()))),
-        }
+        core::str::from_utf8(bytes)
+            .map_err(|error| decoder.error(DecodeErrorKind::Utf8(error.valid_up_to())))
     }
 
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
         check_str(self, bounds.string)
     }
+
+    fn check_view_bounds(view: &str, bounds: &Bounds) -> Result<(), BoundError> {
+        check_str(view, bounds.string)
+    }
 }
 
 impl Field for WString {
+    type Ref<'a> = WStrRef<'a>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = 4;
 
@@ -80,12 +90,13 @@ impl Field for WString {
         let count = decoder.string_count(4)?;
         let mut units = Vec::with_capacity(count);
         for _ in 0..count {
-            let wide = decoder.number::<u32>()?;
-            units.push(
-                u16::try_from(wide).map_err(|_| decoder.error(DecodeErrorKind::WideChar(wide)))?,
-            );
+            units.push(decoder.unit()?);
         }
         Ok(units.into())
+    }
+
+    fn view<'a>(decoder: &mut Decoder<'a>) -> Result<WStrRef<'a>, DecodeError> {
+        WStrRef::take(decoder)
     }
 
     fn check_bounds(&self, bounds: &Bounds) -> Result<(), BoundError> {
@@ -96,11 +107,16 @@ impl Field for WString {
             check("wstring", self.code_points(), bounds.string)
         }
     }
+
+    fn check_view_bounds(view: WStrRef<'_>, bounds: &Bounds) -> Result<(), BoundError> {
+        check("wstring", view.code_points(), bounds.string)
+    }
 }
 
 macro_rules! bounded {
     ($outer:ident, $inner:ty, $id:ident) => {
         impl<const N: usize> Field for $outer<N> {
+            type Ref<'a> = <$inner as Field>::Ref<'a>;
             const FIRST_ALIGN: usize = 4;
             const MIN_LEN: usize = 4;
             const MAX_LEN: usize = N;
@@ -126,6 +142,19 @@ macro_rules! bounded {
             #[inline]
             fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
                 Self::try_from(<$inner>::decode(decoder)?).map_err(|error| decoder.error(error))
+            }
+
+            #[inline]
+            fn view<'a>(decoder: &mut Decoder<'a>) -> Result<Self::Ref<'a>, DecodeError> {
+                let view = <$inner>::view(decoder)?;
+                let bounds = Bounds {
+                    sequence: usize::MAX,
+                    string: N,
+                };
+                match <$inner>::check_view_bounds(view, &bounds) {
+                    Ok(()) => Ok(view),
+                    Err(error) => Err(decoder.error(error)),
+                }
             }
         }
     };

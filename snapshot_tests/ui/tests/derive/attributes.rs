@@ -15,4 +15,12 @@ struct Unknown {
     e: Vec<u8>,
 }
 
+#[derive(Clone, BufferMessage)]
+#[ros2(package = "demo_msgs", view = "Other")]
+struct ViewName {}
+
+#[derive(Clone, BufferMessage)]
+#[ros2(package = "demo_msgs", view, view = Other)]
+struct ViewTwice {}
+
 fn main() {}
