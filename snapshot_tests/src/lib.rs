@@ -5,8 +5,9 @@
 //! talk to the same types.
 
 pub mod big_endian;
+mod views;
 
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 
 use rosidl_buffer_runtime::{Action, Message, Service, TypeDescription, TypeHash, cdr};
 use serde::Serialize;
@@ -43,13 +44,17 @@ pub struct Codec {
     pub decodes_to: fn(&[u8], Value) -> Result<bool>,
     /// Decodes and drops, from a payload that buffers may borrow.
     pub try_decode: fn(bytes::Bytes) -> Result<()>,
+    /// Makes a view of the bytes and drops it.
+    pub try_view: fn(&[u8]) -> Result<()>,
+    /// Compares a view of the bytes with what they decode to, values and errors.
+    pub check_view: fn(&[u8]) -> Result<()>,
     /// The encoding of the default value.
     pub encode_default: fn() -> Result<Vec<u8>>,
 }
 
 const fn codec<M>(golden_hash: &'static str) -> Codec
 where
-    M: Message + Serialize + DeserializeOwned + Default + PartialEq,
+    M: Message + Serialize + DeserializeOwned + Default + PartialEq + Debug,
 {
     Codec {
         name: M::TYPE_NAME,
@@ -62,6 +67,8 @@ where
             Ok(cdr::decode::<M>(bytes).map_err(text)? == M::deserialize(value).map_err(text)?)
         },
         try_decode: |payload| cdr::decode_payload::<M>(payload).map(drop).map_err(text),
+        try_view: |bytes| cdr::view::<M>(bytes).map(drop).map_err(text),
+        check_view: views::check::<M>,
         encode_default: || encode(&M::default()),
     }
 }

@@ -1,5 +1,5 @@
 //! Bytes that nobody meant: every bundled type, random and damaged payloads. No panic, no allocation beyond the payload's
-//! own scale.
+//! own scale, none at all for a view, and a view and decoding agree.
 //!
 //! `peak_alloc` counts what is allocated, so this file holds a single test: others would count too.
 #![allow(clippy::unwrap_used)]
@@ -23,13 +23,23 @@ fn check(codec: &Codec, payload: Vec<u8>) -> Result<(), TestCaseError> {
     let payload = Bytes::from(payload);
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
-    let result = (codec.try_decode)(payload);
+    let result = (codec.try_decode)(payload.clone());
     let grown = ALLOCATED.peak_usage().saturating_sub(before);
     prop_assert!(
         grown <= limit,
         "{}: {grown} bytes allocated, {limit} allowed",
         codec.name
     );
+    let before = ALLOCATED.current_usage();
+    ALLOCATED.reset_peak_usage();
+    let viewed = (codec.try_view)(&payload);
+    let grown = ALLOCATED.peak_usage().saturating_sub(before);
+    prop_assert!(
+        grown == 0 || viewed.is_err() && grown <= SLACK,
+        "{}: {grown} bytes allocated for a view",
+        codec.name
+    );
+    prop_assert_eq!(&viewed, &result, "{}", codec.name);
     if let Err(error) = result {
         prop_assert!(error.starts_with("cannot decode "), "{error}");
         prop_assert!(
@@ -96,6 +106,7 @@ fn no_bytes_make_a_decoder_panic_or_allocate_without_measure() {
             let mut damaged = bytes.clone();
             damaged[index] = byte;
             check(codec, damaged.clone())?;
+            prop_assert_eq!((codec.check_view)(&damaged), Ok(()));
             damaged.truncate(len);
             check(codec, damaged)
         });

@@ -88,6 +88,24 @@ fn big_endian_encodings_of_the_same_values_are_read() {
 }
 
 #[test]
+fn views_show_the_values_and_the_errors_of_decoding() {
+    for vector in vectors() {
+        let codec = find(&vector.r#type).unwrap();
+        let bytes = from_hex(&vector.cdr).unwrap();
+        let big = snapshot_tests::big_endian::turn(&(codec.describe)(), &bytes);
+        for bytes in [&bytes, &big] {
+            (codec.try_view)(bytes).unwrap();
+            for len in (0..bytes.len()).step_by(3).chain([bytes.len()]) {
+                if let Err(difference) = (codec.check_view)(&bytes[..len]) {
+                    let label = format!("{} seed {}", vector.r#type, vector.seed);
+                    panic!("{label}, first {len} bytes: {difference}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn the_description_that_the_derive_builds_has_the_hash_that_the_generator_wrote() {
     for codec in codecs() {
         let described = (codec.describe)().type_hash();
