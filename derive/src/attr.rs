@@ -62,9 +62,14 @@ pub(crate) struct MarkerAttrs {
     pub(crate) types: Vec<(String, Type)>,
 }
 
+/// What the attributes of a field are called, in words.
+const FIELD_ATTRIBUTES: &str =
+    "`name`, `byte`, `char`, `idl_char`, `wchar`, `wstring`, `bound`, `string_bound`, `default`";
+
 /// Attributes of a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
+    pub(crate) name: Option<LitStr>,
     /// At most one, if there is no mistake.
     pub(crate) texts: Vec<Text>,
     pub(crate) bound: Option<LitInt>,
@@ -229,8 +234,8 @@ pub(crate) fn marker(
 
 pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttrs {
     let mut found = FieldAttrs::default();
-    each(attributes, errors, |name, meta| {
-        match name {
+    each(attributes, errors, |name, meta| match name {
+        "name" => set(&mut found.name, meta.value()?.parse()?, meta),
         "byte" => text(&mut found.texts, Text::Byte, meta),
         "char" => text(&mut found.texts, Text::Char, meta),
         "idl_char" => text(&mut found.texts, Text::IdlChar, meta),
@@ -240,9 +245,8 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttrs
         "string_bound" => set(&mut found.string_bound, meta.value()?.parse()?, meta),
         "default" => set(&mut found.default, meta.value()?.parse()?, meta),
         _ => Err(meta.error(format!(
-            "unknown attribute `{name}`; a field has `byte`, `char`, `idl_char`, `wchar`, `wstring`, `bound`, `string_bound`, `default`"
+            "unknown attribute `{name}`; a field has {FIELD_ATTRIBUTES}"
         ))),
-    }
     });
     for (flag, bound) in [
         ("bound", &found.bound),

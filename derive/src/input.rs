@@ -224,7 +224,9 @@ impl Field {
                 .filter(|attribute| attribute.path().is_ident("doc"))
                 .cloned()
                 .collect(),
-            name: ros_name(ident),
+            name: attrs
+                .name
+                .map_or_else(|| ros_name(ident), |name| name.value()),
             ty: field.ty.clone(),
             is_generic: mentions(field.ty.to_token_stream(), generics),
             text: attrs.texts.first().copied().unwrap_or(Text::AsTyped),

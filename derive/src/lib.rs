@@ -60,6 +60,7 @@ fn derive(
 ///
 /// | attribute | meaning |
 /// |---|---|
+/// | `name = "type"` | the field's name in ROS, if it is not the one in Rust |
 /// | `byte` | `u8` is ROS `byte` (IDL `octet`), which hashes differently from `uint8` |
 /// | `char` | `u8` is ROS `char`, which ROS 2 maps to `uint8` |
 /// | `idl_char` | `u8` is `char` of an `.idl` file, which is a type of its own |
