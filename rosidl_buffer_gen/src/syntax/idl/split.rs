@@ -21,20 +21,6 @@ pub(super) enum Piece {
     UnclosedComment(Span),
 }
 
-impl Piece {
-    pub(super) fn span(&self) -> &Span {
-        match self {
-            Self::Open(span)
-            | Self::Close(span)
-            | Self::Semicolon(span)
-            | Self::Text(span)
-            | Self::Directive(span)
-            | Self::UnclosedString(span)
-            | Self::UnclosedComment(span) => span,
-        }
-    }
-}
-
 /// The pieces of a text from `start` on.
 pub(super) fn split(text: &str, start: usize) -> Vec<Piece> {
     // Every text has pieces, so there is no error to tell.
@@ -65,6 +51,18 @@ fn piece(pair: &Pair<'_, Rule>, start: usize) -> Option<Piece> {
 mod tests {
     use super::*;
 
+    fn span(piece: &Piece) -> Span {
+        match piece {
+            Piece::Open(span)
+            | Piece::Close(span)
+            | Piece::Semicolon(span)
+            | Piece::Text(span)
+            | Piece::Directive(span)
+            | Piece::UnclosedString(span)
+            | Piece::UnclosedComment(span) => span.clone(),
+        }
+    }
+
     fn texts(text: &str) -> Vec<&str> {
         split(text, 0)
             .into_iter()
@@ -72,7 +70,7 @@ mod tests {
                 Piece::Directive(_) => "directive",
                 Piece::UnclosedString(_) => "string",
                 Piece::UnclosedComment(_) => "comment",
-                other => text[other.span().clone()].trim_end(),
+                other => text[span(&other)].trim_end(),
             })
             .collect()
     }
@@ -115,7 +113,7 @@ mod tests {
             "\u{0}",
         ] {
             let text = part.repeat(100_000);
-            let covered = split(&text, 0).last().map(|piece| piece.span().end);
+            let covered = split(&text, 0).last().map(|piece| span(piece).end);
             assert!(covered.is_some_and(|end| end + 1 >= text.len()), "{part}");
         }
     }
