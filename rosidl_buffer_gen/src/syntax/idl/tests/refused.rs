@@ -267,7 +267,7 @@ fn the_file_declares_what_it_is_called_after() {
 fn large_files_take_linear_time() {
     // Without optimisation pest takes many times as long.
     let size = if cfg!(debug_assertions) {
-        1 << 16
+        1 << 14
     } else {
         1 << 20
     };
