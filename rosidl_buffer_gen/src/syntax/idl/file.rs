@@ -270,12 +270,8 @@ impl Walker<'_, '_> {
     /// A text that ends without `;`.
     fn unfinished(&mut self, span: &Span) {
         let text = &self.reader.source.text()[span.clone()];
-        let end = span.start + text.trim_end().len();
-        self.error(
-            end..end,
-            "a `;` is missing here",
-            "every declaration ends in a `;`",
-        );
+        self.reader
+            .missing_semicolon(span.start + text.trim_end().len());
     }
 
     fn error(&mut self, span: Span, message: &str, help: &str) {

@@ -50,12 +50,26 @@ impl<'a> Reader<'a> {
             ErrorVariant::ParsingError { positives, .. } => positives,
             ErrorVariant::CustomError { .. } => Vec::new(),
         };
+        // What goes on in another line is the next declaration: this one lacks its end.
+        let end = text[..at].trim_end().len();
+        let in_next_line = text[end..at].contains('\n');
+        if rule != Rule::head && in_next_line && wanted.contains(&Rule::EOI) {
+            self.missing_semicolon(span.start + end);
+            return None;
+        }
         let rest = &text[at..];
         // At the end of the piece, what stands there is its `{` or `;`.
         let length = expected::word_length(rest);
         let place = span.start + at..span.start + at + length;
         self.error(place, || expected::missing(rule, rest, &wanted));
         None
+    }
+
+    pub(super) fn missing_semicolon(&mut self, at: usize) {
+        self.error(at..at, || {
+            Diagnostic::new(Code::BadLine, "a `;` is missing here")
+                .help("every declaration ends in a `;`")
+        });
     }
 
     /// Where a part of the piece is in the file.

@@ -86,6 +86,7 @@ fn what_is_missing_is_said_in_words() {
         ("@default() int8 x;", "3:10: expected a name or a value"),
         ("@default(value=1 int8 x;", "3:18: expected `)` or `,`"),
         ("unsigned int8 x;", "3:10: expected `long` or `short`"),
+        ("int8 x\n int8 y;", "3:7: a `;` is missing here"),
         ("int8 1x;", "3:6: expected a name"),
         (
             "@default(value=\"a\" L\"b\") string x;",
