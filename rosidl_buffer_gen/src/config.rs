@@ -111,7 +111,8 @@ impl Config {
     ///
     /// It is a folder of packages, the folder of one package, a prefix in which packages are
     /// installed (`share/<package>/msg`), or a folder of such prefixes, as `install` of colcon is. A
-    /// package is called what its `package.xml` says, and without one as its folder.
+    /// package is called what its `package.xml` says, and without one as its folder. As for colcon,
+    /// folders with a file `COLCON_IGNORE` or `AMENT_IGNORE` in them do not count.
     ///
     /// In a prefix counts what ROS 2 would find: the packages in its index
     /// (`share/ament_index/resource_index`), and of each the files that the index lists. Without an

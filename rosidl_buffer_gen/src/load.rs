@@ -14,7 +14,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Placement,
     name::{InterfaceName, Kind, PackageName},
-    package::{InterfaceFile, Language, Package, Root, Skipped},
+    package::{InterfaceFile, Language, Package, Places, Root, Skipped},
     source::{Location, MAX_BYTES, ReadError, Source, Span},
     stamp::Inputs,
     suggest::closest,
@@ -169,10 +169,7 @@ pub(crate) fn load_texts(config: &Config, packages: &[String]) -> Option<Loaded>
 struct Loader<'a> {
     config: &'a Config,
     diagnostics: &'a mut Diagnostics,
-    roots: Vec<Root>,
-    /// Those of `AMENT_PREFIX_PATH`.
-    prefixes: Vec<Root>,
-    bundled: Root,
+    places: Places,
     /// Packages to generate, by the settings.
     requested: BTreeSet<PackageName>,
     /// Packages that were in the queue at some time.
@@ -187,30 +184,12 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn new(config: &'a Config, diagnostics: &'a mut Diagnostics) -> Self {
-        let mut roots = Vec::new();
-        let mut loaded = Loaded::default();
-        for path in &config.search_paths {
-            match Root::open(path) {
-                Ok(root) => roots.push(root),
-                Err(error) => diagnostics.push(Diagnostic::new(
-                    Code::Unreadable,
-                    format!("cannot read the search path {}: {error}", path.display()),
-                )),
-            }
-        }
-        let mut prefixes = Vec::new();
-        for path in &config.ament_prefixes {
-            match Root::installed(path) {
-                Ok(Some(prefix)) => prefixes.push(prefix),
-                Ok(None) => loaded.missing_prefixes.push(path.clone()),
-                Err(error) => diagnostics.push(Diagnostic::new(
-                    Code::Unreadable,
-                    format!("cannot read the prefix {}: {error}", path.display()),
-                )),
-            }
-        }
-        let bundled = Root::bundled();
-        for root in roots.iter().chain(&prefixes).chain([&bundled]) {
+        let places = Places::open(&config.search_paths, &config.ament_prefixes, diagnostics);
+        let mut loaded = Loaded {
+            missing_prefixes: places.missing_prefixes().to_vec(),
+            ..Loaded::default()
+        };
+        for root in places.all() {
             let names = root.packages().iter().map(|package| package.name.clone());
             loaded.available.extend(names);
             loaded.searched.push(root.name().to_owned());
@@ -219,9 +198,7 @@ impl<'a> Loader<'a> {
         Self {
             config,
             diagnostics,
-            roots,
-            prefixes,
-            bundled,
+            places,
             requested: BTreeSet::new(),
             seen: BTreeSet::new(),
             queue: VecDeque::new(),
@@ -242,19 +219,20 @@ impl<'a> Loader<'a> {
         let has_definitions =
             !self.config.definitions.is_empty() && self.config.search_paths.is_empty();
         if self.config.packages.is_empty() && !has_definitions {
+            let roots = self.places.search_paths();
             let default = if self.config.search_paths.is_empty() {
-                std::slice::from_ref(&self.bundled)
+                std::slice::from_ref(self.places.bundled())
             } else {
-                &self.roots
+                roots
             };
             let packages = default.iter().flat_map(Root::packages);
             let packages = packages.map(|package| package.name.clone());
             self.requested.extend(packages);
-            for skipped in self.roots.iter().flat_map(Root::skipped) {
+            for skipped in roots.iter().flat_map(Root::skipped) {
                 self.diagnostics.push(skipped_package(skipped));
             }
-            if self.requested.is_empty() && self.roots.len() == self.config.search_paths.len() {
-                let places: Vec<_> = self.roots.iter().map(Root::name).collect();
+            if self.requested.is_empty() && roots.len() == self.config.search_paths.len() {
+                let places: Vec<_> = roots.iter().map(Root::name).collect();
                 let message = format!("there are no packages in {}", places.join(", "));
                 self.error(
                     Code::UnknownPackage,
@@ -415,44 +393,21 @@ impl<'a> Loader<'a> {
     fn is_bundled_elsewhere(&self, package: &PackageName) -> bool {
         self.config.extern_bundled
             && !self.requested.contains(package)
-            && self.bundled.find(package).next().is_some()
+            && self.places.bundled().find(package).next().is_some()
     }
 
     /// The first package of this name, and those that it hides.
     fn find(&mut self, name: &PackageName) -> Option<(Package, Vec<Package>)> {
         if self.is_bundled_elsewhere(name) {
-            let bundled = self.bundled.find(name).next()?;
+            let bundled = self.places.bundled().find(name).next()?;
             return Some((bundled.clone(), Vec::new()));
         }
-        let mut all: Vec<Package> = Vec::new();
-        for root in self
-            .roots
-            .iter()
-            .chain(&self.prefixes)
-            .chain([&self.bundled])
-        {
-            let mut found = root.find(name);
-            let Some(first) = found.next() else { continue };
-            let others: Vec<_> = found.map(Package::describe).collect();
-            if all.is_empty() && !others.is_empty() {
-                let message = format!("{} has more than one package called `{name}`", root.name());
-                let help = format!("they are {}, {}", first.describe(), others.join(", "));
-                let diagnostic = Diagnostic::new(Code::DuplicatePackage, message).help(help);
-                self.diagnostics.push(diagnostic);
-            }
-            // Two search paths may lead to one place.
-            if !all.contains(first) {
-                all.push(first.clone());
-            }
-        }
-        let mut all = all.into_iter();
-        Some((all.next()?, all.collect()))
+        self.places.find(name, self.diagnostics)
     }
 
     fn load(&mut self, name: &PackageName) {
         let Some((package, hidden)) = self.find(name) else {
-            let mut places = self.roots.iter().chain(&self.prefixes);
-            if let Some(folder) = places.find_map(|root| root.left_over(name)) {
+            if let Some(folder) = self.places.left_over(name) {
                 self.loaded.left_over.insert(name.clone(), folder);
             }
             // A package that is only referred to is missed where that is done.

@@ -333,6 +333,17 @@ fn installations_of_colcon_are_search_paths() {
         ));
         assert_eq!(all.lines().count(), count, "{all}");
     }
+    // A workspace that was built where its packages are.
+    let ws = folder.path().join("ws");
+    file(&ws, "a_msgs/msg/A.msg", "uint8 x\n");
+    file(&ws, "off_msgs/msg/A.msg", "uint8 x\n");
+    file(&ws, "off_msgs/COLCON_IGNORE", "");
+    install(&ws.join("install"), "a_msgs", &[("msg/A.msg", "uint8 x\n")]);
+    let found_twice = run(&[], &["hash", "--search-path", ws.to_str().unwrap()]);
+    assert!(stderr(&found_twice).contains("more than one package called `a_msgs`"));
+    file(&ws, "install/COLCON_IGNORE", "");
+    let all = stdout(&run(&[], &["hash", "--search-path", ws.to_str().unwrap()]));
+    assert_eq!(all.lines().count(), 1, "{all}");
     let prefixes = [isolated.join("a_msgs"), isolated.join("b_msgs")];
     let prefixes: Vec<_> = prefixes.iter().map(PathBuf::as_path).collect();
     hash_of(&prefixes, "b_msgs/msg/A");

@@ -8,6 +8,7 @@
 mod bundled;
 mod index;
 mod manifest;
+mod places;
 mod root;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::{
 };
 pub(crate) use bundled::message as bundled_message;
 use index::Index;
+pub(crate) use places::Places;
 pub(crate) use root::{Root, Skipped};
 
 /// The extension of files in OMG IDL.

@@ -8,6 +8,9 @@ use std::{
 use super::{IDL, Index, Package, Place, bundled, manifest};
 use crate::name::{Kind, PackageName};
 
+/// Files that say of a folder that colcon is to take no packages from it.
+const IGNORED: [&str; 2] = ["COLCON_IGNORE", "AMENT_IGNORE"];
+
 /// A place where packages may be, and those that are there, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Root {
@@ -99,9 +102,12 @@ impl Root {
     }
 
     /// Adds the packages of a folder, and those of the prefixes in it: `colcon build` makes a prefix
-    /// for each package.
+    /// for each package. What colcon passes over is passed over; its own folders are.
     fn add_folders(&mut self, folder: &Path) -> io::Result<()> {
         for folder in entries(folder)? {
+            if IGNORED.iter().any(|marker| folder.join(marker).exists()) {
+                continue;
+            }
             let is_added = match is_package(&folder) {
                 Ok(true) => {
                     self.packages.extend(package(&folder, &mut self.skipped));
