@@ -163,17 +163,16 @@ impl<'a> Mismatch<'a> {
         };
         let (own, installed) = hashes(&self.subject, ours);
         let message = format!(
-            "the type hash of `{}` is {own} by {}, and {installed} by {}",
-            self.subject,
-            self.file.source.name(),
-            self.source.name()
+            "the type hash of `{}` is {own}, but {installed} is installed",
+            self.subject
         );
         let package = self.name.package();
         let mut help = if self.cause == *self.name {
             format!(
-                "one of the two files is of another version: ROS 2 makes the second when it builds \
-                 `{package}`. Build and install the package again, or remove the second file, then \
-                 nothing is compared"
+                "{} is not what ROS 2 built `{package}` from: the file beside it has the hash of another \
+                 version. Build and install the package again, or remove that file, then nothing is \
+                 compared",
+                self.file.source.name()
             )
         } else {
             let cause = &self.cause;
@@ -183,9 +182,9 @@ impl<'a> Mismatch<'a> {
                 .get(cause.package())
                 .map(LoadedPackage::place);
             format!(
-                "what differs first is `{cause}`: {own} from {}, and {built} where `{package}` was \
-                 built. Build and install `{package}` again with this `{}`, or have the one that it \
-                 was built with found first",
+                "what differs first is `{cause}`, read from {}: {own}, and {built} where `{package}` was \
+                 built. Build and install `{package}` again with this `{}`, or have the one that it was \
+                 built with found first",
                 place.unwrap_or_default(),
                 cause.package()
             )
@@ -195,7 +194,7 @@ impl<'a> Mismatch<'a> {
         }
         let span = place_of(&self.source, &self.subject, &installed);
         let diagnostic = Diagnostic::new(Code::HashMismatch, message);
-        diagnostic.at(&self.source, span, "another hash").help(help)
+        diagnostic.at(&self.source, span, "").help(help)
     }
 }
 

@@ -234,6 +234,35 @@ fn packages() {
     );
 }
 
+/// The hashed description of a message with one field, as ROS 2 installs it.
+fn installed(path: &str, text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &format!("{path}.msg"), text);
+    let name = path.replace("/msg/", "/");
+    let (found, _) = config()
+        .search_path(folder.path())
+        .describe(&[name])
+        .unwrap();
+    found[path].hashed_json()
+}
+
+#[test]
+fn installed_hashes() {
+    let own = installed("p/msg/A", "int16 x");
+    let files = [("p/msg/A.msg", "int8 x"), ("p/msg/A.json", &own)];
+    insta::assert_snapshot!("hash_mismatch", errors(&files));
+    let time = "builtin_interfaces/msg/Time.msg";
+    let of_user = installed("p/msg/A", "builtin_interfaces/Time t");
+    let files = [
+        ("p/msg/A.msg", "builtin_interfaces/Time t"),
+        ("p/msg/A.json", &of_user),
+        (time, "int64 nanoseconds"),
+    ];
+    insta::assert_snapshot!("hash_mismatch_of_a_reference", errors(&files));
+    let files = [("p/msg/A.msg", "int8 x"), ("p/msg/A.json", "[1, 2")];
+    insta::assert_snapshot!("unreadable_hashes", errors(&files));
+}
+
 #[test]
 fn what_is_not_asked_for_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
