@@ -1,4 +1,5 @@
-//! CDR: ours beside plain memory copies and beside `cdr-encoding` on the same types (through serde, bytes as bytes).
+//! CDR: ours beside plain memory copies and beside `cdr-encoding` on the same types (through serde, bytes as bytes), and
+//! views beside decoding, each with the same work done on what was read.
 //!
 //! `cargo run --release --manifest-path bench/Cargo.toml --bin cdr`
 
@@ -9,9 +10,9 @@ use byteorder::LittleEndian;
 use bytes::Bytes;
 use rosidl_buffer_bench::median;
 use rosidl_buffer_interfaces::geometry_msgs::msg::TransformStamped;
-use rosidl_buffer_interfaces::sensor_msgs::msg::{Image, Imu};
+use rosidl_buffer_interfaces::sensor_msgs::msg::{Image, Imu, PointCloud2, PointField};
 use rosidl_buffer_interfaces::tf2_msgs::msg::TFMessage;
-use rosidl_buffer_runtime::{Message, cdr};
+use rosidl_buffer_runtime::{Message, View, cdr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,6 +56,68 @@ fn compare<M: Message + Serialize + DeserializeOwned + PartialEq + std::fmt::Deb
     row(&format!("{name}: cdr-encoding reads"), len, their_decode, fresh_copy);
 }
 
+/// Reading the same from a decoded message and from a view; `owned` and `viewed` have to agree.
+fn read<M: Message, R: PartialEq + std::fmt::Debug>(
+    name: &str,
+    message: &M,
+    owned: impl Fn(&M) -> R,
+    viewed: impl Fn(View<'_, M>) -> R,
+) {
+    let encoded = cdr::encode(message).unwrap();
+    assert_eq!(viewed(cdr::view::<M>(&encoded).unwrap()), owned(message));
+    let payload = Bytes::from(encoded.clone());
+    let copied = median(RUNS, || drop(black_box(owned(&cdr::decode::<M>(black_box(&encoded)).unwrap()))));
+    let borrowed = median(RUNS, || {
+        drop(black_box(owned(&cdr::decode_payload::<M>(black_box(payload.clone())).unwrap())));
+    });
+    let view = median(RUNS, || drop(black_box(viewed(cdr::view::<M>(black_box(&encoded)).unwrap()))));
+    for (how, time) in [("decode, copied", copied), ("decode, borrowed", borrowed), ("view", view)] {
+        let ratio = copied.as_secs_f64() / time.as_secs_f64();
+        println!("| {name}: {how} | {} | {:.3} | {ratio:.1} |", encoded.len(), time.as_secs_f64() * 1e6);
+    }
+}
+
+fn views() {
+    println!("\n| what is read | bytes | median µs | times as fast as decode, copied |");
+    println!("|---|---|---|---|");
+    let mut image = Image { width: 1920, height: 1080, encoding: "rgb8".into(), data: vec![7; 6_220_800].into(), ..Image::default() };
+    image.header.frame_id = "camera_link".into();
+    read(
+        "image 6.2 MB, header",
+        &image,
+        |image| (image.header.stamp.sec, image.header.frame_id.len(), image.width),
+        |image| (image.header.stamp.sec, image.header.frame_id.len(), image.width),
+    );
+    let field = |name: &str, offset| PointField { name: name.into(), offset, datatype: 7, count: 1 };
+    let cloud = PointCloud2 {
+        height: 1,
+        width: 100_000,
+        fields: vec![field("x", 0), field("y", 4), field("z", 8), field("intensity", 12)],
+        point_step: 16,
+        row_step: 1_600_000,
+        data: vec![7; 1_600_000].into(),
+        ..PointCloud2::default()
+    };
+    read(
+        "cloud 1.6 MB, fields",
+        &cloud,
+        |cloud| (cloud.fields.iter().find(|field| field.name == "z").map(|field| field.offset), cloud.data.len()),
+        |cloud| (cloud.fields.iter().find(|field| field.name == "z").map(|field| field.offset), cloud.data.len()),
+    );
+    let transform = |index: i32| {
+        let mut transform = TransformStamped { child_frame_id: format!("joint_{index}"), ..TransformStamped::default() };
+        transform.header.frame_id = "base_link".into();
+        transform.transform.translation.x = f64::from(index);
+        transform
+    };
+    read(
+        "20 transforms, one looked for",
+        &TFMessage { transforms: (0..20).map(transform).collect() },
+        |tf| tf.transforms.iter().find(|tf| tf.child_frame_id == "joint_15").map(|tf| tf.transform.translation.x),
+        |tf| tf.transforms.iter().find(|tf| tf.child_frame_id == "joint_15").map(|tf| tf.transform.translation.x),
+    );
+}
+
 fn main() {
     println!("| what | bytes | median µs | GB/s | ratio to the copy |");
     println!("|---|---|---|---|---|");
@@ -67,4 +130,5 @@ fn main() {
         let data: Vec<u8> = (0..width * height * 3).map(|i| i as u8).collect();
         compare(name, &Image { width, height, encoding: "rgb8".into(), data: data.into(), ..Image::default() });
     }
+    views();
 }
