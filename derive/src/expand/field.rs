@@ -37,7 +37,7 @@ fn end(field: &Field) -> TokenStream {
 }
 
 /// `#call?`, spelled out: less for the compiler to resolve, which counts in a library of messages.
-fn tried(call: &TokenStream) -> TokenStream {
+pub(super) fn tried(call: &TokenStream) -> TokenStream {
     quote! {
         match #call {
             __rt::core::result::Result::Ok(__value) => __value,

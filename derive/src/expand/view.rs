@@ -8,7 +8,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Generics, Ident, Path, parse_quote};
 
-use super::field::bounds;
+use super::field::{bounds, tried};
 use crate::attr::View;
 use crate::input::{Field, Message, Text};
 
@@ -122,7 +122,8 @@ pub(super) fn read(message: &Message) -> TokenStream {
             Some(bounds) => quote!(__rt::core::option::Option::Some(&#bounds)),
             None => quote!(__rt::core::option::Option::None),
         };
-        quote!(#ident: #read(__decoder, #bounds, #name)?,)
+        let read = tried(&quote!(#read(__decoder, #bounds, #name)));
+        quote!(#ident: #read,)
     });
     quote!(#ident { #(#fields)* __lifetime: __rt::core::marker::PhantomData })
 }
