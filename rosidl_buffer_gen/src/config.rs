@@ -19,6 +19,10 @@ use std::{fmt, path::PathBuf, sync::Arc};
 /// among the packages bundled with this crate; the first that has it wins.
 #[derive(Debug, Clone)]
 #[must_use = "settings do nothing until `generate` is called"]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub struct Config {
     pub(crate) search_paths: Vec<PathBuf>,
     /// The value of `AMENT_PREFIX_PATH`, unless it is to be ignored.
@@ -47,7 +51,9 @@ pub struct Config {
 
 /// What gives some things another name.
 #[derive(Clone)]
-pub(crate) struct NameHook(pub(crate) Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub(crate) struct NameHook(pub(crate) Arc<Rename>);
+
+type Rename = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl fmt::Debug for NameHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,7 +15,7 @@ pub(crate) fn json_lines(interfaces: &Interfaces, wanted: impl Fn(&PackageName) 
     let messages = interfaces.messages.values();
     messages
         .filter(|message| wanted(message.name.package()))
-        .map(|message| format!("{}\n", object(message)))
+        .map(|message| object(message).to_string() + "\n")
         .collect()
 }
 

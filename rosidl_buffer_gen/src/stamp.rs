@@ -158,7 +158,9 @@ mod tests {
         }
         let inputs = |texts: [&str; 2]| {
             let mut inputs = Inputs::new("settings");
-            texts.map(|text| inputs.add(text));
+            for text in texts {
+                inputs.add(text);
+            }
             inputs
         };
         assert!(Stamp::read(at).is_none());

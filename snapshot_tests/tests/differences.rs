@@ -58,6 +58,11 @@ fn rows() -> Vec<(&'static str, Vec<(&'static str, String)>, Expected)> {
         ),
         ("optional", message("@optional int8 x"), Warning("null")),
         (
+            "wide-bound",
+            message("wstring<=1[] x [a]"),
+            Warning(r#"["a"]"#),
+        ),
+        (
             "unknown-type",
             message("Missing x"),
             Error("there is no message `Missing`"),

@@ -7,10 +7,10 @@ use crate::diagnostic::Excerpt;
 
 /// All diagnostics, each in a line of its own.
 pub(crate) fn json_lines(diagnostics: &[Diagnostic]) -> String {
-    diagnostics
+    let lines = diagnostics
         .iter()
-        .map(|diagnostic| format!("{}\n", object(diagnostic)))
-        .collect()
+        .map(|diagnostic| object(diagnostic).to_string() + "\n");
+    lines.collect()
 }
 
 /// Lines and columns count from 1, columns in characters; `null` is what a diagnostic does not have.

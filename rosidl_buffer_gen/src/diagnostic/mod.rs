@@ -37,6 +37,8 @@ pub(crate) enum Code {
     BadValue,
     /// A legal value that ROS 2's own generators get wrong.
     RiskyValue,
+    /// A type that ROS 2's own generators take for another.
+    RiskyType,
     /// A comment that ROS 2's own generators stop at.
     RiskyComment,
     /// Legal IDL that ROS 2's own parser refuses or reads in another way.
@@ -72,6 +74,7 @@ impl Code {
             Self::BadBound => "bad_bound",
             Self::BadValue => "bad_value",
             Self::RiskyValue => "risky_value",
+            Self::RiskyType => "risky_type",
             Self::RiskyComment => "risky_comment",
             Self::RiskyIdl => "risky_idl",
             Self::Ignored => "ignored",
@@ -93,7 +96,11 @@ impl Code {
     const fn is_warning(self) -> bool {
         matches!(
             self,
-            Self::RiskyValue | Self::RiskyComment | Self::RiskyIdl | Self::Ignored
+            Self::RiskyValue
+                | Self::RiskyType
+                | Self::RiskyComment
+                | Self::RiskyIdl
+                | Self::Ignored
         )
     }
 }

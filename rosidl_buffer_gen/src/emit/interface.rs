@@ -1,6 +1,8 @@
 //! The file for an interface: its structs, what stands for the whole of a service or an action, and the
 //! text that all this was made from.
 
+use std::fmt::Write;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
@@ -47,10 +49,12 @@ pub(super) fn emit(
             item.to_string()
         });
     }
-    text.push_str(&format!(
-        "\nconst {SOURCE}: &str = {};\n",
+    // Writing into a String cannot fail.
+    let _ = writeln!(
+        text,
+        "\nconst {SOURCE}: &str = {};",
         literal(&declaration.text)
-    ));
+    );
     text
 }
 

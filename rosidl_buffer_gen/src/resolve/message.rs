@@ -85,7 +85,13 @@ impl Resolver<'_> {
             None => FieldType::Single(value_type),
             Some(Array::Fixed(length)) => FieldType::Array(value_type, length),
             Some(Array::AtMost(bound)) => FieldType::BoundedSequence(value_type, bound),
-            Some(Array::Unbounded) => FieldType::UnboundedSequence(value_type),
+            Some(Array::Unbounded) => match value_type {
+                ValueType::BoundedWString(bound) => {
+                    self.warn_about_bound(bound, &field.field_type.span);
+                    FieldType::BoundedSequence(value_type, bound)
+                }
+                _ => FieldType::UnboundedSequence(value_type),
+            },
         };
         let default = match &field.default {
             Some(default) => {
@@ -106,6 +112,19 @@ impl Resolver<'_> {
             storage: Storage::Plain,
             default,
         })
+    }
+
+    /// `rosidl_parser` takes the bound of the strings for one of the sequence as well (`get_abstract_type`
+    /// sees to it for `string`, but not for `wstring`). It is part of the type and of its hash.
+    fn warn_about_bound(&mut self, bound: u64, span: &Span) {
+        let message = format!("to ROS 2 this is a sequence of at most {bound} strings");
+        self.diagnostics.push(
+            Diagnostic::new(Code::RiskyType, message)
+                .at(self.source, span.clone(), "so it is here")
+                .help(format!(
+                    "write `wstring<={bound}[<={bound}]`, or another bound"
+                )),
+        );
     }
 
     fn constant(&mut self, constant: &ast::Constant) -> Option<Constant> {

@@ -23,7 +23,6 @@ impl Reader<'_> {
         if pair.as_rule() == Rule::element_type {
             return self.element(pair).map(TypeSpec::Element);
         }
-        let place = self.place(&pair);
         let mut element = None;
         let mut bound = None;
         for part in pair.into_inner() {
@@ -34,14 +33,6 @@ impl Reader<'_> {
             }
         }
         let element = element?;
-        if bound.is_none() && matches!(element, Element::BoundedText { wide: true, .. }) {
-            self.warn(
-                Code::RiskyIdl,
-                place,
-                "ROS 2's own generators take the bound of the strings for one of the sequence too",
-                "here the sequence has no bound; with one of its own it is the same everywhere",
-            );
-        }
         Some(TypeSpec::Sequence { element, bound })
     }
 

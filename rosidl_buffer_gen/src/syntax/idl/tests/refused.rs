@@ -156,10 +156,6 @@ fn what_ros_reads_otherwise_is_a_warning() {
             "decimal numbers only",
         ),
         (
-            "struct A { sequence<wstring<3>> x; };",
-            "for one of the sequence",
-        ),
-        (
             "struct A { @default(value=-inf) double x; };",
             "lose the sign",
         ),

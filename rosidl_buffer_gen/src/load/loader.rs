@@ -1,0 +1,320 @@
+//! From package to package: what is asked for, and what that refers to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{Loaded, LoadedFile, LoadedMessage, LoadedPackage, skipped_package, unreadable};
+use crate::{
+    config::Config,
+    diagnostic::{Code, Diagnostic, Diagnostics},
+    model::Placement,
+    name::{InterfaceName, Kind, PackageName},
+    package::{InterfaceFile, Language, Package, Places, Root},
+    source::{Location, Source},
+    syntax::{
+        Embedded,
+        ast::{Base, Message},
+        parse_definition, parse_idl, parse_interface,
+    },
+};
+
+/// The crate that [`Config::extern_bundled`] refers to.
+const INTERFACES_CRATE: &str = "rosidl_buffer_interfaces";
+pub(super) struct Loader<'a> {
+    pub(super) config: &'a Config,
+    pub(super) diagnostics: &'a mut Diagnostics,
+    places: Places,
+    /// Packages to generate, by the settings.
+    pub(super) requested: BTreeSet<PackageName>,
+    /// Packages that were in the queue at some time.
+    seen: BTreeSet<PackageName>,
+    queue: VecDeque<PackageName>,
+    pub(super) loaded: Loaded,
+    /// What was inside of other definitions.
+    pub(super) embedded: BTreeMap<InterfaceName, (Arc<Source>, Embedded)>,
+    /// Whether files are read, but not parsed.
+    texts_only: bool,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(config: &'a Config, diagnostics: &'a mut Diagnostics) -> Self {
+        let places = Places::open(&config.search_paths, &config.ament_prefixes, diagnostics);
+        let mut loaded = Loaded {
+            missing_prefixes: places.missing_prefixes().to_vec(),
+            ..Loaded::default()
+        };
+        for root in places.all() {
+            let names = root.packages().iter().map(|package| package.name.clone());
+            loaded.available.extend(names);
+            loaded.searched.push(root.name().to_owned());
+            loaded.inputs.extend(root.watched());
+        }
+        Self {
+            config,
+            diagnostics,
+            places,
+            requested: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            queue: VecDeque::new(),
+            loaded,
+            embedded: BTreeMap::new(),
+            texts_only: false,
+        }
+    }
+
+    pub(super) fn load_all(mut self) -> Loaded {
+        self.request();
+        while let Some(package) = self.queue.pop_front() {
+            self.load(&package);
+        }
+        self.add_embedded();
+        self.loaded.requested = self.requested;
+        self.loaded
+    }
+
+    pub(super) fn load_texts(mut self, packages: &[String]) -> Option<Loaded> {
+        self.texts_only = true;
+        self.request();
+        for package in packages {
+            self.load(&PackageName::new(package)?);
+        }
+        self.loaded.requested = self.requested;
+        Some(self.loaded)
+    }
+
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.diagnostics
+            .push(Diagnostic::new(code, message).help(help));
+    }
+
+    /// Queues what the settings name.
+    fn request(&mut self) {
+        self.request_definitions();
+        let has_definitions =
+            !self.config.definitions.is_empty() && self.config.search_paths.is_empty();
+        if self.config.packages.is_empty() && !has_definitions {
+            let roots = self.places.search_paths();
+            let default = if self.config.search_paths.is_empty() {
+                std::slice::from_ref(self.places.bundled())
+            } else {
+                roots
+            };
+            let packages = default.iter().flat_map(Root::packages);
+            let packages = packages.map(|package| package.name.clone());
+            self.requested.extend(packages);
+            for skipped in roots.iter().flat_map(Root::skipped) {
+                self.diagnostics.push(skipped_package(skipped));
+            }
+            if self.requested.is_empty() && roots.len() == self.config.search_paths.len() {
+                let places: Vec<_> = roots.iter().map(Root::name).collect();
+                let message = format!("there are no packages in {}", places.join(", "));
+                self.error(
+                    Code::UnknownPackage,
+                    message,
+                    "a package is a folder with a package.xml, or with a folder `msg`",
+                );
+            }
+        }
+        for name in &self.config.packages {
+            if let Some(package) = PackageName::new(name) {
+                self.requested.insert(package);
+            } else {
+                self.error(
+                    Code::BadName,
+                    format!("`{name}` is not a name for a package"),
+                    "package names are lower case letters, digits and single underscores between them",
+                );
+            }
+        }
+        for (name, path) in &self.config.extern_paths {
+            let absolute = path.starts_with("::") || path.starts_with("crate::");
+            if !absolute || syn::parse_str::<syn::Path>(path).is_err() {
+                self.error(
+                    Code::BadConfig,
+                    format!("`{path}` is not the absolute path of a module"),
+                    format!("for example `::my_crate::{name}`"),
+                );
+            }
+            if self.config.packages.contains(name) {
+                self.error(
+                    Code::BadConfig,
+                    format!(
+                        "the package `{name}` is to be generated and to be taken from `{path}`"
+                    ),
+                    "leave out one of the two",
+                );
+            }
+        }
+        for package in self.requested.clone() {
+            self.enqueue(&package);
+        }
+        // Of a package that is only in definitions, only these are asked for.
+        self.requested
+            .extend(self.embedded.keys().map(|name| name.package().clone()));
+    }
+
+    pub(super) fn enqueue(&mut self, package: &PackageName) {
+        if self.seen.insert(package.clone()) {
+            self.queue.push_back(package.clone());
+        }
+    }
+
+    pub(super) fn placement(&self, package: &PackageName) -> Placement {
+        let is_named = |(name, _): &&(String, String)| name == package.as_str();
+        if let Some((_, path)) = self.config.extern_paths.iter().find(is_named) {
+            return Placement::Extern(path.clone());
+        }
+        if self.is_bundled_elsewhere(package) {
+            return Placement::Extern(format!(
+                "::{INTERFACES_CRATE}::{}",
+                crate::name::rust_name(package.as_str())
+            ));
+        }
+        Placement::Emitted
+    }
+
+    fn is_bundled_elsewhere(&self, package: &PackageName) -> bool {
+        self.config.extern_bundled
+            && !self.requested.contains(package)
+            && self.places.bundled().find(package).next().is_some()
+    }
+
+    /// The first package of this name, and those that it hides.
+    fn find(&mut self, name: &PackageName) -> Option<(Package, Vec<Package>)> {
+        if self.is_bundled_elsewhere(name) {
+            let bundled = self.places.bundled().find(name).next()?;
+            return Some((bundled.clone(), Vec::new()));
+        }
+        self.places.find(name, self.diagnostics)
+    }
+
+    fn load(&mut self, name: &PackageName) {
+        let Some((package, hidden)) = self.find(name) else {
+            if let Some(folder) = self.places.left_over(name) {
+                self.loaded.left_over.insert(name.clone(), folder);
+            }
+            // A package that is only referred to is missed where that is done.
+            if self.requested.contains(name) {
+                self.diagnostics.push(self.loaded.unknown_package(name));
+            }
+            return;
+        };
+        self.loaded.packages.insert(
+            name.clone(),
+            LoadedPackage {
+                placement: self.placement(name),
+                found: package.describe(),
+                hides: hidden.iter().map(Package::describe).collect(),
+                is_embedded: false,
+            },
+        );
+        match package.list() {
+            Ok(listing) => {
+                self.loaded.inputs.extend(listing.folders);
+                for file in listing.files {
+                    self.load_file(name, &file);
+                }
+            }
+            Err((folder, error)) => self.diagnostics.push(Diagnostic::new(
+                Code::Unreadable,
+                format!("cannot read the folder {}: {error}", folder.display()),
+            )),
+        }
+    }
+
+    fn load_file(&mut self, package: &PackageName, file: &InterfaceFile) {
+        let place = file.location.display();
+        let mut installed_hashes = None;
+        if let Location::File(path) = &file.location {
+            self.loaded.inputs.push(path.clone());
+            let beside = path.with_extension("json");
+            installed_hashes = beside.exists().then_some(beside);
+            self.loaded.inputs.extend(installed_hashes.clone());
+        }
+        let Some(name) = InterfaceName::new(package.clone(), file.kind, &file.stem) else {
+            let noun = file.kind.noun();
+            self.error(
+                Code::BadName,
+                format!(
+                    "{place}: `{}` is not a name for {}",
+                    file.stem,
+                    file.kind.with_article()
+                ),
+                format!("{noun} names are letters and digits, the first letter upper case"),
+            );
+            return;
+        };
+        let source = match file.location.read() {
+            Ok(source) => source,
+            Err(error) => {
+                self.diagnostics.push(unreadable(&place, error));
+                // The name is known: what refers to it is right.
+                for suffix in name.kind().parts() {
+                    let message = LoadedMessage::default();
+                    self.loaded.messages.insert(name.with(suffix), message);
+                }
+                return;
+            }
+        };
+        let mut span = 0..source.text().len();
+        let mut embedded = Vec::new();
+        let trees = if self.texts_only {
+            Vec::new()
+        } else if file.language == Language::Idl {
+            parse_idl(&name, &source, self.diagnostics)
+        } else if file.kind == Kind::Msg {
+            let (tree, own, others) = parse_definition(&source, self.diagnostics);
+            (span, embedded) = (own, others);
+            vec![tree]
+        } else {
+            parse_interface(file.kind, &source, self.diagnostics)
+        };
+        for message in name.kind().implied_messages() {
+            self.enqueue(message.package());
+        }
+        let source = Arc::new(source);
+        if !embedded.is_empty() {
+            self.embed(&source, embedded);
+        }
+        for (tree, suffix) in trees.into_iter().zip(name.kind().parts()) {
+            for (package, message) in references(&tree) {
+                let target = InterfaceName::new(package.clone(), Kind::Msg, &message);
+                if target.is_none_or(|target| !self.embedded.contains_key(&target)) {
+                    self.enqueue(&package);
+                }
+            }
+            let source = source.clone();
+            let message = LoadedMessage { source, tree };
+            self.loaded.messages.insert(name.with(suffix), message);
+        }
+        let file = LoadedFile {
+            source,
+            language: file.language,
+            installed_hashes,
+            span,
+            is_embedded: false,
+        };
+        self.loaded.declarations.insert(name, file);
+    }
+}
+
+/// The messages of other packages that fields are of: package and name.
+pub(super) fn references(tree: &Message) -> Vec<(PackageName, String)> {
+    let bases = tree.fields.iter().map(|field| &field.field_type.base);
+    let named = bases.filter_map(|base| match base {
+        Base::Named {
+            package: Some(package),
+            name,
+            ..
+        } => Some((PackageName::new(package)?, name.clone())),
+        _ => None,
+    });
+    named.collect()
+}
