@@ -80,7 +80,7 @@ struct Vector {
 #[test]
 fn no_bytes_make_a_decoder_panic_or_allocate_without_measure() {
     let config = Config {
-        cases: 64,
+        cases: 24,
         failure_persistence: None,
         ..Config::default()
     };
@@ -99,7 +99,7 @@ fn no_bytes_make_a_decoder_panic_or_allocate_without_measure() {
         let bytes = from_hex(&vector.cdr).unwrap();
         let damage = (0..bytes.len(), any::<u8>(), 0..=bytes.len());
         let mut runner = TestRunner::new(Config {
-            cases: 16,
+            cases: 8,
             ..config.clone()
         });
         let run = runner.run(&damage, |(index, byte, len)| {
