@@ -1,4 +1,4 @@
-//! ROS 2's interface packages (Lyrical) as Rust types: one compiled crate, so that two crates of one program share
+//! ROS 2's interface packages (of December 2024) as Rust types: one compiled crate, so that two crates of one program share
 //! one `sensor_msgs::msg::Image`.
 //!
 //! Each package is a feature of the same name and brings the packages that it refers to; `all` is all of them. With
