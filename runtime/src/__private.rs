@@ -1,6 +1,8 @@
 //! The door for code that the derives emit. No part of the public interface: it changes without notice.
 
 pub use core;
+pub use core::option::Option::{self, None, Some};
+pub use core::result::Result::{self, Err, Ok};
 pub use std::sync::OnceLock;
 
 pub use rosidl_type_description::{FieldType, TypeHash, type_id};
@@ -194,9 +196,9 @@ impl Layout {
         max_align: 1,
     };
 
-    /// The next field, at `offset` in the struct `S`; the function shows that its type is `F`.
+    /// The next field, at `offset` in the struct; the derive shows that its type is `F`.
     #[must_use]
-    pub const fn field<S, F: Field>(self, offset: usize, _: fn(&S) -> &F) -> Self {
+    pub const fn field<F: Field>(self, offset: usize) -> Self {
         let align = F::PLAIN.max_align();
         // No padding before the field, neither in CDR nor in memory, wherever the struct starts: the end of what came
         // before is a multiple of the largest alignment in the field.

@@ -123,3 +123,34 @@ fn buffers_are_found_wherever_they_are() {
         "a visitor cannot break a bound"
     );
 }
+
+/// Types as generated code spells them: the derive knows what is in them, and what that is.
+#[test]
+fn absolute_paths_of_strings_and_sequences_are_what_they_say() {
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Name {
+        text: ::std::string::String,
+    }
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Names {
+        names: ::std::vec::Vec<Name>,
+        words: ::std::vec::Vec<::std::string::String>,
+        numbers: [u8; 4],
+    }
+    let name = |text: &str| Name { text: text.into() };
+    let names = Names {
+        names: vec![name("a"), name("a longer one"), name(""), name("last")],
+        words: vec!["x".into(), "yy".into()],
+        numbers: [1, 2, 3, 4],
+    };
+    let bytes = cdr::encode(&names).unwrap();
+    assert_eq!(cdr::decode::<Names>(&bytes).unwrap(), names);
+    let view = cdr::view::<Names>(&bytes).unwrap();
+    for (index, name) in names.names.iter().enumerate() {
+        assert_eq!(view.names.get(index).unwrap().text, name.text);
+    }
+    assert_eq!(view.words.get(1), Some("yy"));
+    names.for_each_buffer(&mut |name, _| panic!("{name} is no buffer"));
+}

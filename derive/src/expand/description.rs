@@ -68,10 +68,7 @@ pub(super) fn mention(message: &Message) -> TokenStream {
     let text = own_text(message);
     let has_text = text.is_some();
     let fields = message.fields.iter().map(|field| describe(field, has_text));
-    let text = text.map_or_else(
-        || quote!(__rt::core::option::Option::None),
-        |text| quote!(__rt::core::option::Option::Some(#text)),
-    );
+    let text = text.map_or_else(|| quote!(__rt::None), |text| quote!(__rt::Some(#text)));
     let source = source(message);
     let mentions = message
         .fields
@@ -79,8 +76,8 @@ pub(super) fn mention(message: &Message) -> TokenStream {
         .filter(|field| !field.is_closed())
         .map(|Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::MENTION));
     quote! {
-        const MENTION: __rt::core::option::Option<&'static __rt::Described> =
-            __rt::core::option::Option::Some(&__rt::Described {
+        const MENTION: __rt::Option<&'static __rt::Described> =
+            __rt::Some(&__rt::Described {
                 type_name: <Self as __rt::Message>::TYPE_NAME,
                 fields: &[#(#fields),*],
                 source: #source,

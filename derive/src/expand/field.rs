@@ -40,8 +40,8 @@ fn end(field: &Field) -> TokenStream {
 pub(super) fn tried(call: &TokenStream) -> TokenStream {
     quote! {
         match #call {
-            __rt::core::result::Result::Ok(__value) => __value,
-            __rt::core::result::Result::Err(__error) => return __rt::core::result::Result::Err(__error),
+            __rt::Ok(__value) => __value,
+            __rt::Err(__error) => return __rt::Err(__error),
         }
     }
 }
@@ -99,11 +99,17 @@ fn plain(message: &Message) -> Plain {
         return Plain::default();
     }
     let steps = message.fields.iter().map(
-        |Field { ident, ty, .. }| quote!(.field::<Self, #ty>(__rt::core::mem::offset_of!(Self, #ident), |__s| &__s.#ident)),
+        |Field { ident, ty, .. }| quote!(.field::<#ty>(__rt::core::mem::offset_of!(Self, #ident))),
     );
+    // The struct might not be what the derive saw, if another macro changed it later.
+    let types = message
+        .fields
+        .iter()
+        .map(|Field { ident, ty, .. }| quote!(let _: &#ty = &__self.#ident;));
     Plain {
         constants: quote! {
             const PLAIN: __rt::Plain<Self> = {
+                let _: fn(&Self) = |__self| { #(#types)* };
                 let __layout = __rt::Layout::START #(#steps)*;
                 // SAFETY: `Layout` compared every field's place in the struct with its place in CDR and found no padding.
                 unsafe { __rt::Plain::assume(__layout.is_plain(__rt::core::mem::size_of::<Self>()), __layout.max_align()) }
@@ -111,12 +117,12 @@ fn plain(message: &Message) -> Plain {
         },
         encode: quote! {
             if __rt::encode_plain(self, __encoder) {
-                return __rt::core::result::Result::Ok(());
+                return __rt::Ok(());
             }
         },
         decode: quote! {
-            if let __rt::core::option::Option::Some(__value) = __rt::decode_plain::<Self>(__decoder)? {
-                return __rt::core::result::Result::Ok(__value);
+            if let __rt::Some(__value) = __rt::decode_plain::<Self>(__decoder)? {
+                return __rt::Ok(__value);
             }
         },
         view: quote!(__rt::view_plain::<Self>(__decoder)?;),
@@ -141,14 +147,11 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         decode: decode_plain,
         view: view_plain,
     } = plain(message);
-    let fixed_len = nested
+    let fixed_len = message
+        .fields
         .iter()
-        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::FIXED_LEN));
-    let fixed_len = if nested.is_empty() {
-        quote!(true)
-    } else {
-        quote!(#(#fixed_len)&&*)
-    };
+        .filter(|field| !field.is_leaf())
+        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> && <#ty as __rt::Field>::FIXED_LEN));
     let view = super::view::ident_with_lifetime(message);
     let view_fields = super::view::read(message);
 
@@ -200,7 +203,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         #head {
             const FIRST_ALIGN: usize = #first_align;
             const MIN_LEN: usize = #min_len;
-            const FIXED_LEN: bool = #fixed_len;
+            const FIXED_LEN: bool = true #(#fixed_len)*;
             #mention
             #constants
             type Ref<'a> = #view;
@@ -211,23 +214,23 @@ pub(super) fn expand(message: &Message) -> TokenStream {
                 __at
             }
             #[inline]
-            fn encode(&self, __encoder: &mut __rt::Encoder<'_>) -> __rt::core::result::Result<(), __rt::EncodeError> {
+            fn encode(&self, __encoder: &mut __rt::Encoder<'_>) -> __rt::Result<(), __rt::EncodeError> {
                 #encode_plain
                 #(#encodes)*
                 #encode_empty
-                __rt::core::result::Result::Ok(())
+                __rt::Ok(())
             }
             #[inline]
-            fn decode(__decoder: &mut __rt::Decoder<'_>) -> __rt::core::result::Result<Self, __rt::DecodeError> {
+            fn decode(__decoder: &mut __rt::Decoder<'_>) -> __rt::Result<Self, __rt::DecodeError> {
                 #decode_plain
                 #decode_empty
-                __rt::core::result::Result::Ok(Self { #(#decodes)* })
+                __rt::Ok(Self { #(#decodes)* })
             }
             #[inline]
-            fn view<'a>(__decoder: &mut __rt::Decoder<'a>) -> __rt::core::result::Result<Self::Ref<'a>, __rt::DecodeError> {
+            fn view<'a>(__decoder: &mut __rt::Decoder<'a>) -> __rt::Result<Self::Ref<'a>, __rt::DecodeError> {
                 #view_plain
                 #decode_empty
-                __rt::core::result::Result::Ok(#view_fields)
+                __rt::Ok(#view_fields)
             }
             #visits
         }

@@ -35,7 +35,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
     quote! {
         #runtime::__if_serde! {
         #serialize {
-            fn serialize<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
+            fn serialize<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::Result<__S::Ok, __S::Error> {
                 #[allow(unused_mut)]
                 let mut __struct = __rt::serde::start(__serializer, #name, #count)?;
                 #(__rt::serde::field(&mut __struct, #names, &self.#idents)?;)*
@@ -43,7 +43,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             }
         }
         #deserialize {
-            fn deserialize<__D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::core::result::Result<Self, __D::Error> {
+            fn deserialize<__D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::Result<Self, __D::Error> {
                 __rt::serde::record(__deserializer)
             }
         }
@@ -55,18 +55,18 @@ pub(super) fn expand(message: &Message) -> TokenStream {
                 &mut self,
                 __index: usize,
                 __source: &mut __A,
-            ) -> __rt::core::result::Result<bool, __A::Error> {
+            ) -> __rt::Result<bool, __A::Error> {
                 match __index {
                     #(#reads)*
-                    _ => __rt::core::result::Result::Ok(false),
+                    _ => __rt::Ok(false),
                 }
             }
         }
         #field {
-            fn put<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::core::result::Result<__S::Ok, __S::Error> {
+            fn put<__S: __rt::serde::Serializer>(&self, __serializer: __S) -> __rt::Result<__S::Ok, __S::Error> {
                 <Self as __rt::serde::Serialize>::serialize(self, __serializer)
             }
-            fn get<'de, __D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::core::result::Result<Self, __D::Error> {
+            fn get<'de, __D: __rt::serde::Deserializer<'de>>(__deserializer: __D) -> __rt::Result<Self, __D::Error> {
                 __rt::serde::record(__deserializer)
             }
         }

@@ -119,8 +119,8 @@ pub(super) fn read(message: &Message) -> TokenStream {
             _ => quote_spanned!(span=> __rt::view_field::<#ty>),
         };
         let bounds = match bounds(field) {
-            Some(bounds) => quote!(__rt::core::option::Option::Some(&#bounds)),
-            None => quote!(__rt::core::option::Option::None),
+            Some(bounds) => quote!(__rt::Some(&#bounds)),
+            None => quote!(__rt::None),
         };
         let read = tried(&quote!(#read(__decoder, #bounds, #name)));
         quote!(#ident: #read,)
