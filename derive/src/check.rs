@@ -25,8 +25,23 @@ pub(crate) fn check(message: &Message) -> Result<()> {
     errors.finish()
 }
 
+/// What `.idl` files may call a field; `.msg` files have fewer names.
+fn is_idl_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 fn check_field(field: &Field, errors: &mut Errors) {
-    if !is_lower_name(&field.name) {
+    if let Some(name) = &field.given_name {
+        if !is_idl_name(&field.name) {
+            errors.push(Error::new(
+                name.span(),
+                "a field's name is ASCII letters, digits and `_`, a letter first",
+            ));
+        }
+    } else if !is_lower_name(&field.name) {
         errors.push(Error::new(
             field.ident.span(),
             format!("`{}` is not a field name of ROS 2: lower-case letters, digits and single underscores, a letter first", field.name),

@@ -47,6 +47,8 @@ pub(crate) struct Field {
     pub(crate) docs: Vec<Attribute>,
     /// The field's name in ROS.
     pub(crate) name: String,
+    /// Where the name was given, if it was.
+    pub(crate) given_name: Option<syn::LitStr>,
     pub(crate) ty: Type,
     /// Whether a parameter of the struct stands in the type.
     pub(crate) is_generic: bool,
@@ -226,7 +228,9 @@ impl Field {
                 .collect(),
             name: attrs
                 .name
-                .map_or_else(|| ros_name(ident), |name| name.value()),
+                .as_ref()
+                .map_or_else(|| ros_name(ident), syn::LitStr::value),
+            given_name: attrs.name,
             ty: field.ty.clone(),
             is_generic: mentions(field.ty.to_token_stream(), generics),
             text: attrs.texts.first().copied().unwrap_or(Text::AsTyped),

@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::{Context, doc, types, value};
 use crate::{
     model::{BasicType, Constant, Field, Message, ValueType},
-    name::rust_name,
+    name::{is_lower_name, rust_name},
 };
 
 /// The struct and its constants. `text` is what the struct says about its definition.
@@ -70,7 +70,8 @@ fn emit_field(field: &Field, message: &Message, context: &Context<'_>) -> TokenS
         let default = value::emit(default, value_type);
         quote!(default = #default)
     });
-    let name = (field.rust_name != rust_name(&field.name)).then(|| {
+    let is_usual = field.rust_name == rust_name(&field.name) && is_lower_name(&field.name);
+    let name = (!is_usual).then(|| {
         let name = &field.name;
         quote!(name = #name)
     });
