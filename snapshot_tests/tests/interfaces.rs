@@ -148,7 +148,7 @@ fn a_message_from_an_idl_file() {
     };
     assert_eq!(
         (typed.speed, typed.text.as_str(), Typed::MASK, Typed::NAME),
-        (1.5, "it's", 255, "typed\tname")
+        (1.5, "a=#b's", 255, "typed\tname")
     );
     assert_eq!(typed.numbers, [1, 2]);
     assert_eq!(
@@ -218,6 +218,36 @@ fn definitions_have_the_hash_of_the_type() {
     }
     let (_, typed, _) = definition::<feature_msgs::msg::Typed>();
     assert!(typed.starts_with("uint32 MASK=255\n"), "{typed}");
+    // But for IDL's `char` and for names that `.msg` files may not give, the text says all of it.
+    let typed = typed
+        .replace("lowerCase", "LOWER_CASE")
+        .replace("isReady", "is_ready");
+    let none: [&str; 0] = [];
+    let config = Config::new()
+        .ament_prefixes(none)
+        .definition("feature_msgs/msg/Typed", typed);
+    let (lines, _) = config.dump().unwrap();
+    let line = lines
+        .lines()
+        .find(|line| line.contains("feature_msgs/msg/Typed"))
+        .unwrap();
+    let dumped: serde_json::Value = serde_json::from_str(line).unwrap();
+    let text = dumped["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|field| field["name"] == "text")
+        .unwrap();
+    assert_eq!(text["default"], "a=#b's");
+    assert_eq!(
+        dumped["constants"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|found| found["name"] == "NAME")
+            .unwrap()["value"],
+        "typed\tname"
+    );
 }
 
 fn definition<M: GeneratedMessage>() -> (&'static str, &'static str, &'static str) {

@@ -36,14 +36,24 @@ fn value(value: &Value) -> String {
         Value::Boolean(truth) => truth.to_string(),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => format!("{number:?}"),
-        Value::String(text) => {
-            let escaped = text.replace('\\', r"\\").replace('"', "\\\"");
-            format!("\"{}\"", escaped.replace('\n', r"\n").replace('\r', r"\r"))
-        }
+        Value::String(text) => format!("\"{}\"", text.chars().map(escaped).collect::<String>()),
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(self::value).collect();
             format!("[{}]", items.join(", "))
         }
+    }
+}
+
+/// What would end the string, start a comment or make a constant of a field is written as an escape
+/// sequence.
+fn escaped(character: char) -> String {
+    match character {
+        '"' | '\\' => format!("\\{character}"),
+        '#' | '=' => format!("\\x{:02x}", u32::from(character)),
+        control if control.is_control() && control.is_ascii() => {
+            format!("\\x{:02x}", u32::from(control))
+        }
+        other => other.to_string(),
     }
 }
 
