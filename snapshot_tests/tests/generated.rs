@@ -263,3 +263,13 @@ fn only_what_changed_is_written_again() {
     write("A.msg", "int8 x # a number");
     assert_eq!(run(), (0, 5));
 }
+
+#[test]
+fn what_the_files_mean() {
+    let (lines, _) = config().search_path(feature_msgs()).dump().unwrap();
+    let pretty = lines.lines().map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        serde_json::to_string_pretty(&value).unwrap() + "\n"
+    });
+    insta::assert_snapshot!("model", pretty.collect::<String>());
+}

@@ -8,6 +8,8 @@
 
 pub(crate) mod ast;
 mod comment;
+#[cfg(test)]
+mod corpus;
 mod element;
 mod escape;
 mod field_type;
