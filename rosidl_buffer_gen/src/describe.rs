@@ -277,6 +277,7 @@ fn basic_id(basic: BasicType) -> u8 {
     match basic {
         BasicType::Boolean => type_id::BOOLEAN,
         BasicType::IdlChar => type_id::CHAR,
+        BasicType::IdlWchar => type_id::WCHAR,
         BasicType::Byte => type_id::BYTE,
         // A `char` of ROS 1 is an old word for `uint8`.
         BasicType::Char | BasicType::Uint8 => type_id::UINT8,

@@ -136,6 +136,8 @@ pub(crate) enum BasicType {
     Double,
     /// `char` of an `.idl` file; [`Char`](Self::Char) is that of `.msg` files.
     IdlChar,
+    /// `wchar` of an `.idl` file.
+    IdlWchar,
 }
 
 impl BasicType {
@@ -156,6 +158,7 @@ impl BasicType {
             Self::Float => "float32",
             Self::Double => "float64",
             Self::IdlChar => "idl char",
+            Self::IdlWchar => "idl wchar",
         }
     }
 
@@ -163,7 +166,7 @@ impl BasicType {
     pub(crate) const fn size(self) -> u64 {
         match self {
             Self::Boolean | Self::Byte | Self::Char | Self::Int8 | Self::Uint8 | Self::IdlChar => 1,
-            Self::Int16 | Self::Uint16 => 2,
+            Self::Int16 | Self::Uint16 | Self::IdlWchar => 2,
             Self::Int32 | Self::Uint32 | Self::Float => 4,
             Self::Int64 | Self::Uint64 | Self::Double => 8,
         }
@@ -177,7 +180,7 @@ impl BasicType {
             }
             Self::Int8 => (i8::MIN.into(), i8::MAX.into()),
             Self::Int16 => (i16::MIN.into(), i16::MAX.into()),
-            Self::Uint16 => (u16::MIN.into(), u16::MAX.into()),
+            Self::Uint16 | Self::IdlWchar => (u16::MIN.into(), u16::MAX.into()),
             Self::Int32 => (i32::MIN.into(), i32::MAX.into()),
             Self::Uint32 => (u32::MIN.into(), u32::MAX.into()),
             Self::Int64 => (i64::MIN.into(), i64::MAX.into()),

@@ -16,8 +16,10 @@ enum Expected {
 }
 use Expected::{Error, Value, Warning};
 
-/// The files of the package `p` for each row.
-fn rows() -> Vec<(&'static str, Vec<(&'static str, String)>, Expected)> {
+/// The name of a row, the files of the package `p`, and what is expected.
+type Row = (&'static str, Vec<(&'static str, String)>, Expected);
+
+fn rows() -> Vec<Row> {
     let message = |text: &str| vec![("msg/A.msg", text.to_owned())];
     vec![
         (

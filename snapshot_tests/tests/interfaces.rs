@@ -143,6 +143,8 @@ fn a_message_from_an_idl_file() {
 
     let typed = Typed {
         letter: b'a',
+        wideLetter: 0x00e4,
+        wideLetters: vec![0xd83d, 0xde00],
         letters: BoundedSequence::try_from(vec![b'b', b'c']).unwrap(),
         ..Typed::default()
     };
@@ -221,7 +223,8 @@ fn definitions_have_the_hash_of_the_type() {
     // But for IDL's `char` and for names that `.msg` files may not give, the text says all of it.
     let typed = typed
         .replace("lowerCase", "LOWER_CASE")
-        .replace("isReady", "is_ready");
+        .replace("isReady", "is_ready")
+        .replace("wideLetter", "wide_letter");
     let none: [&str; 0] = [];
     let config = Config::new()
         .ament_prefixes(none)

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::model::{BasicType, FieldType, Message, Value, ValueType};
 
-/// The fields and constants, a line each. IDL's `char`, which that language has no word for, becomes
-/// `char`, which has the same size and values.
+/// The fields and constants, a line each. IDL's `char` and `wchar`, which that language has no words for,
+/// become `char` and `uint16`, which have the same size and values.
 pub(super) fn render(message: &Message) -> String {
     let mut text = String::new();
     for constant in &message.constants {
@@ -68,6 +68,7 @@ fn value_type(value_type: &ValueType) -> String {
     };
     let name = match basic {
         BasicType::IdlChar => "char",
+        BasicType::IdlWchar => "uint16",
         other => other.name(),
     };
     name.to_owned()

@@ -64,6 +64,7 @@ fn emit_field(field: &Field, message: &Message, context: &Context<'_>) -> TokenS
         ValueType::Basic(BasicType::Byte) => Some(quote!(byte)),
         ValueType::Basic(BasicType::Char) => Some(quote!(char)),
         ValueType::Basic(BasicType::IdlChar) => Some(quote!(idl_char)),
+        ValueType::Basic(BasicType::IdlWchar) => Some(quote!(wchar)),
         _ => None,
     };
     let default = field.default.as_ref().map(|default| {

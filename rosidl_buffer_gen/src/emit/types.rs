@@ -71,7 +71,7 @@ fn basic_type(basic: BasicType) -> TokenStream {
         BasicType::Byte | BasicType::Char | BasicType::Uint8 | BasicType::IdlChar => quote!(u8),
         BasicType::Int8 => quote!(i8),
         BasicType::Int16 => quote!(i16),
-        BasicType::Uint16 => quote!(u16),
+        BasicType::Uint16 | BasicType::IdlWchar => quote!(u16),
         BasicType::Int32 => quote!(i32),
         BasicType::Uint32 => quote!(u32),
         BasicType::Int64 => quote!(i64),

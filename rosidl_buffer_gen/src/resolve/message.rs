@@ -193,6 +193,7 @@ fn primitive(primitive: Primitive) -> ValueType {
         Primitive::Uint64 => BasicType::Uint64,
         Primitive::String => return ValueType::String,
         Primitive::IdlChar => BasicType::IdlChar,
+        Primitive::IdlWchar => BasicType::IdlWchar,
         Primitive::Wstring => return ValueType::WString,
     })
 }

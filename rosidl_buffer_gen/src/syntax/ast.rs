@@ -98,6 +98,8 @@ pub(crate) enum Primitive {
     Wstring,
     /// `char` of an `.idl` file, which `.msg` files have no word for.
     IdlChar,
+    /// The same for `wchar`, a UTF-16 code unit.
+    IdlWchar,
 }
 
 impl Primitive {

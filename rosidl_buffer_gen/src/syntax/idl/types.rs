@@ -80,13 +80,9 @@ impl Reader<'_> {
                 let name = words.join(" ");
                 let primitive = basic(&name);
                 if primitive.is_none() {
-                    let help = match name.as_str() {
-                        "wchar" => "use `wstring`, or `uint16` for a code unit",
-                        _ => "use `double`",
-                    };
                     self.error(place, || {
                         let message = format!("`{name}` is not supported");
-                        Diagnostic::new(Code::Unsupported, message).help(help)
+                        Diagnostic::new(Code::Unsupported, message).help("use `double`")
                     });
                 }
                 primitive.map(Element::Primitive)
@@ -144,6 +140,7 @@ fn basic(name: &str) -> Option<Primitive> {
         "boolean" => Primitive::Bool,
         "octet" => Primitive::Byte,
         "char" => Primitive::IdlChar,
+        "wchar" => Primitive::IdlWchar,
         "float" => Primitive::Float32,
         "double" => Primitive::Float64,
         "int8" => Primitive::Int8,

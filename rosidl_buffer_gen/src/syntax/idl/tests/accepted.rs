@@ -27,6 +27,7 @@ fn basic_types_have_two_spellings() {
         (&["boolean"][..], Primitive::Bool),
         (&["octet"], Primitive::Byte),
         (&["char"], Primitive::IdlChar),
+        (&["wchar"], Primitive::IdlWchar),
         (&["float"], Primitive::Float32),
         (&["double"], Primitive::Float64),
         (&["int8"], Primitive::Int8),

@@ -23,7 +23,6 @@ pub(super) fn refusal(member: &str) -> Option<String> {
 fn what_ros_has_not() {
     for (text, part) in [
         ("long double x;", "`long double` is not supported"),
-        ("wchar x;", "`wchar` is not supported"),
         ("fixed<3, 2> x;", "fixed-point"),
         ("any x;", "no type `any`"),
         ("map<string, int8> x;", "maps"),
