@@ -10,7 +10,7 @@ pub use rosidl_type_description::{FieldType, TypeHash, type_id};
 pub use crate::action::{Action, GeneratedAction, GoalId, Hashes, Names};
 pub use crate::buffer::AnyBuffer;
 pub use crate::cdr::{Decoder, Encoder};
-pub use crate::description::{Described, DescribedField, Source};
+pub use crate::description::{Described, DescribedField, Mentioned, Source};
 pub use crate::element::Plain;
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::field::{
@@ -151,6 +151,11 @@ pub fn decode_plain<M: Field>(decoder: &mut Decoder<'_>) -> Result<Option<M>, De
     Ok(decoder
         .plain::<M>(1)?
         .and_then(|bytes| M::PLAIN.value(bytes)))
+}
+
+/// A function, because the compiler evaluates constants that only name another one.
+pub const fn mention<M: Message>() -> Option<&'static Described> {
+    Some(M::DESCRIBED)
 }
 
 pub fn byte_field_type<F: ByteField>() -> FieldType {

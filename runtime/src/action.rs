@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use rosidl_buffer_derive::BufferMessage;
 use rosidl_type_description::{TypeDescription, TypeHash, TypeSource};
 
-use crate::description::{Described, DescribedField, Source};
+use crate::description::{Described, DescribedField, Mentions, Source};
 use crate::field::Field;
 use crate::message::Message;
 use crate::service::{Event, Service, service_field_type};
@@ -92,14 +92,22 @@ pub trait Action: Sized + Send + Sync + 'static {
         ],
         source: Self::SOURCE,
         text: None,
-        mentions: &[
-            Self::Goal::MENTION,
-            Self::Result::MENTION,
-            Self::Feedback::MENTION,
-            Some(SendGoal::<Self>::DESCRIBED),
-            Some(GetResult::<Self>::DESCRIBED),
-            FeedbackMessage::<Self>::MENTION,
-        ],
+        mentions: Mentions::Two(
+            &Mentions::Two(
+                &Mentions::One(Self::Goal::MENTION),
+                &Mentions::Two(
+                    &Mentions::One(Self::Result::MENTION),
+                    &Mentions::One(Self::Feedback::MENTION),
+                ),
+            ),
+            &Mentions::Two(
+                &Mentions::One(Some(SendGoal::<Self>::DESCRIBED)),
+                &Mentions::Two(
+                    &Mentions::One(Some(GetResult::<Self>::DESCRIBED)),
+                    &Mentions::One(FeedbackMessage::<Self>::MENTION),
+                ),
+            ),
+        ),
     };
 
     /// The action and all types that it refers to, as `type_description_interfaces/msg/TypeDescription`.

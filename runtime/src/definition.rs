@@ -7,7 +7,7 @@
 
 use core::marker::PhantomData;
 
-use crate::description::Described;
+use crate::description::{Described, Mentions};
 use crate::message::Message;
 
 /// Between a text and the next one.
@@ -65,12 +65,17 @@ impl Listed {
         );
         self.types[self.count] = Some(described);
         self.count += 1;
-        let mut field = 0;
-        while field < described.mentions.len() {
-            if let Some(mention) = described.mentions[field] {
-                self.add(mention);
+        self.add_all(&described.mentions);
+    }
+
+    const fn add_all(&mut self, mentions: &Mentions) {
+        match mentions {
+            Mentions::Two(left, right) => {
+                self.add_all(left);
+                self.add_all(right);
             }
-            field += 1;
+            Mentions::One(Some(mention)) => self.add(mention),
+            Mentions::One(None) | Mentions::None => {}
         }
     }
 

@@ -3,6 +3,8 @@
 //! The derive writes a constant [`Described`] per interface, which refers to those of the messages inside. Whatever is
 //! asked of a type walks these constants; nothing is done before it is asked for.
 
+use core::marker::PhantomData;
+
 use rosidl_type_description::{
     Field, FieldType, IndividualTypeDescription, TypeDescription, TypeSource, type_id,
 };
@@ -19,8 +21,41 @@ pub struct Described {
     pub source: Source,
     /// In the form of a `.msg` file; `None` if it has to be put together from the fields.
     pub text: Option<&'static str>,
-    /// Of the fields, in their order; `None` where a field's type mentions no message.
-    pub mentions: &'static [Option<&'static Described>],
+    /// Of the fields, in their order.
+    pub mentions: Mentions,
+}
+
+/// Messages that an interface refers to: a tree, so that it can be put together from types. A reference in a constant of
+/// one message would be evaluated whenever that message is compiled; those in the constants of generic types are not.
+#[derive(Clone, Copy)]
+pub enum Mentions {
+    /// No message.
+    None,
+    /// That of one field; nothing if its type mentions no message.
+    One(Option<&'static Described>),
+    /// Those of the left, then those of the right.
+    Two(&'static Mentions, &'static Mentions),
+}
+
+/// A field's type in a `MentionTree`.
+pub struct Mentioned<F>(PhantomData<F>);
+
+/// Types of fields: `()`, [`Mentioned<F>`](Mentioned), or two trees.
+pub trait MentionTree {
+    /// What they mention.
+    const MENTIONS: Mentions;
+}
+
+impl MentionTree for () {
+    const MENTIONS: Mentions = Mentions::None;
+}
+
+impl<F: crate::Field> MentionTree for Mentioned<F> {
+    const MENTIONS: Mentions = Mentions::One(F::MENTION);
+}
+
+impl<L: MentionTree, R: MentionTree> MentionTree for (L, R) {
+    const MENTIONS: Mentions = Mentions::Two(&L::MENTIONS, &R::MENTIONS);
 }
 
 /// A field as constants.
@@ -87,19 +122,25 @@ impl Described {
 
     /// The types that this one refers to, each once, in the order of first mention, depth first.
     fn mentioned(&'static self) -> Vec<&'static Self> {
-        fn add(from: &'static Described, found: &mut Vec<&'static Described>) {
-            for mention in from.mentions.iter().flatten() {
-                if !found
-                    .iter()
-                    .any(|other| other.type_name == mention.type_name)
+        fn add(mentions: &Mentions, found: &mut Vec<&'static Described>) {
+            match mentions {
+                Mentions::Two(left, right) => {
+                    add(left, found);
+                    add(right, found);
+                }
+                Mentions::One(Some(mention))
+                    if !found
+                        .iter()
+                        .any(|other| other.type_name == mention.type_name) =>
                 {
                     found.push(mention);
-                    add(mention, found);
+                    add(&mention.mentions, found);
                 }
+                Mentions::One(_) | Mentions::None => {}
             }
         }
         let mut found = Vec::new();
-        add(self, &mut found);
+        add(&self.mentions, &mut found);
         found
     }
 

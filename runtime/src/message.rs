@@ -4,7 +4,7 @@ use rosidl_type_description::{TypeDescription, TypeHash, TypeSource};
 
 use crate::buffer::AnyBuffer;
 use crate::definition::Composed;
-use crate::description::Described;
+use crate::description::{Described, DescribedField, MentionTree, Source};
 use crate::field::Field;
 
 /// A ROS 2 message (or one part of a service or action) as a Rust struct.
@@ -14,10 +14,22 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
     /// Full name, such as `sensor_msgs/msg/Image`.
     const TYPE_NAME: &'static str;
 
+    /// The fields that may mention messages.
     #[doc(hidden)]
-    const DESCRIBED: &'static Described = match Self::MENTION {
-        Some(described) => described,
-        None => panic!("the derive describes each message"),
+    type Mentions: MentionTree;
+    #[doc(hidden)]
+    const FIELDS: &'static [DescribedField];
+    #[doc(hidden)]
+    const SOURCE: Source;
+    #[doc(hidden)]
+    const TEXT: Option<&'static str> = None;
+    #[doc(hidden)]
+    const DESCRIBED: &'static Described = &Described {
+        type_name: Self::TYPE_NAME,
+        fields: Self::FIELDS,
+        source: Self::SOURCE,
+        text: Self::TEXT,
+        mentions: Self::Mentions::MENTIONS,
     };
 
     /// The type's RIHS01 hash (REP-2016): part of the topic's name on the wire, so only equal hashes meet.

@@ -7,7 +7,7 @@ use rosidl_buffer_derive::BufferMessage;
 use rosidl_type_description::{FieldType, TypeDescription, TypeHash, TypeSource};
 
 use crate::bounded::BoundedSequence;
-use crate::description::{Described, DescribedField, Source, nested_field_type};
+use crate::description::{Described, DescribedField, Mentions, Source, nested_field_type};
 use crate::field::Field;
 use crate::message::Message;
 use crate::well_known::{ServiceEventInfoMessage, Time};
@@ -72,11 +72,13 @@ pub trait Service: Sized + Send + Sync + 'static {
         ],
         source: Self::SOURCE,
         text: None,
-        mentions: &[
-            Self::Request::MENTION,
-            Self::Response::MENTION,
-            Event::<Self>::MENTION,
-        ],
+        mentions: Mentions::Two(
+            &Mentions::One(Self::Request::MENTION),
+            &Mentions::Two(
+                &Mentions::One(Self::Response::MENTION),
+                &Mentions::One(Event::<Self>::MENTION),
+            ),
+        ),
     };
 
     /// The service and all types that it refers to, as `type_description_interfaces/msg/TypeDescription`.

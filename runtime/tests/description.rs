@@ -335,3 +335,35 @@ fn definitions_are_constants() {
         7
     );
 }
+
+/// This compiles only because no text is looked at before somebody asks for it.
+#[test]
+fn texts_that_nobody_asks_for_are_not_evaluated() {
+    const fn text() -> &'static str {
+        panic!("evaluated")
+    }
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(
+        package = "vec_pkg",
+        hash = "RIHS01_0000000000000000000000000000000000000000000000000000000000000000",
+        source = text()
+    )]
+    struct Inner {
+        a: u8,
+    }
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(
+        package = "vec_pkg",
+        hash = "RIHS01_0000000000000000000000000000000000000000000000000000000000000000",
+        source = text()
+    )]
+    struct Outer {
+        items: Vec<Inner>,
+        other: Inner,
+    }
+    let outer = Outer {
+        items: vec![Inner { a: 1 }],
+        other: Inner { a: 2 },
+    };
+    assert_eq!(cdr::encode(&outer).unwrap()[4..], [1, 0, 0, 0, 1, 2]);
+}

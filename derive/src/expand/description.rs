@@ -63,27 +63,42 @@ fn describe(field: &Field, has_text: bool) -> TokenStream {
     quote!(__rt::DescribedField { name: #name, field_type: #ty, default: #python, text_default: #text })
 }
 
-/// `Field::MENTION`: the description, and how other messages' descriptions find it.
-pub(super) fn mention(message: &Message) -> TokenStream {
+/// Types as a tree, so that many do not nest deeply.
+fn tree(types: &[TokenStream]) -> TokenStream {
+    match types {
+        [] => quote!(()),
+        [one] => one.clone(),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            let (left, right) = (tree(left), tree(right));
+            quote!((#left, #right))
+        }
+    }
+}
+
+/// What `Message` has for the description.
+pub(super) fn constants(message: &Message) -> TokenStream {
     let text = own_text(message);
     let has_text = text.is_some();
     let fields = message.fields.iter().map(|field| describe(field, has_text));
-    let text = text.map_or_else(|| quote!(__rt::None), |text| quote!(__rt::Some(#text)));
+    let text = text.map(|text| {
+        quote! {
+            const TEXT: __rt::Option<&'static str> = __rt::Some(#text);
+        }
+    });
     let source = source(message);
-    let mentions = message
+    let mentions: Vec<_> = message
         .fields
         .iter()
         .filter(|field| !field.is_closed())
-        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::MENTION));
+        .map(|Field { ty, .. }| quote_spanned!(ty.span()=> __rt::Mentioned<#ty>))
+        .collect();
+    let mentions = tree(&mentions);
     quote! {
-        const MENTION: __rt::Option<&'static __rt::Described> =
-            __rt::Some(&__rt::Described {
-                type_name: <Self as __rt::Message>::TYPE_NAME,
-                fields: &[#(#fields),*],
-                source: #source,
-                text: #text,
-                mentions: &[#(#mentions),*],
-            });
+        type Mentions = #mentions;
+        const FIELDS: &'static [__rt::DescribedField] = &[#(#fields),*];
+        const SOURCE: __rt::Source = #source;
+        #text
     }
 }
 

@@ -4,7 +4,6 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::description;
 use crate::input::{Field, Message, Text};
 
 /// The bounds in a field's attributes, as a `Bounds` constant.
@@ -131,7 +130,6 @@ fn plain(message: &Message) -> Plain {
 
 pub(super) fn expand(message: &Message) -> TokenStream {
     let head = message.implement(&quote!(__rt::Field), &[]);
-    let mention = description::mention(message);
     let types: Vec<_> = message.fields.iter().map(|field| &field.ty).collect();
     let nested: Vec<_> = message
         .fields
@@ -204,7 +202,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             const FIRST_ALIGN: usize = #first_align;
             const MIN_LEN: usize = #min_len;
             const FIXED_LEN: bool = true #(#fixed_len)*;
-            #mention
+            const MENTION: __rt::Option<&'static __rt::Described> = __rt::mention::<Self>();
             #constants
             type Ref<'a> = #view;
             #[inline]

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::description;
 use crate::input::{Identity, Message};
 
 pub(super) fn expand(message: &Message) -> TokenStream {
@@ -19,9 +20,11 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             type_hash,
         } => (quote!(#type_name), quote!(#type_hash), None),
     };
+    let description = description::constants(message);
     quote! {
         #head {
             const TYPE_NAME: &'static str = #type_name;
+            #description
             #[inline]
             fn type_hash() -> __rt::TypeHash {
                 #type_hash
