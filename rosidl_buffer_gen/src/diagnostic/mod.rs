@@ -211,6 +211,20 @@ impl Diagnostics {
         }
     }
 
+    /// The same for what may be a warning. Costly is also a place in a long line.
+    pub(crate) fn push_coded(
+        &mut self,
+        source: &Source,
+        code: Code,
+        make: impl FnOnce() -> Diagnostic,
+    ) {
+        if !code.is_warning() || self.strict {
+            self.push_with(source, make);
+        } else if self.warnings.len() < MAX_PER_FILE {
+            self.push(make());
+        }
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }

@@ -61,14 +61,14 @@ impl Resolver<'_> {
         for name in names {
             if let Some(earlier) = first.insert(&name.text, &name.span) {
                 let (line, _) = self.source.line_of(earlier.start);
-                self.diagnostics.push(
+                self.diagnostics.push_with(self.source, || {
                     Diagnostic::new(
                         Code::Duplicate,
                         format!("there is already a {what} called `{}`", name.text),
                     )
                     .at(self.source, name.span.clone(), "")
-                    .help(format!("it is in line {}", line + 1)),
-                );
+                    .help(format!("it is in line {}", line + 1))
+                });
             }
         }
     }

@@ -80,20 +80,18 @@ impl Checker<'_> {
         #[allow(clippy::cast_possible_truncation)]
         let becomes_infinite = (number as f32).is_infinite();
         if basic == BasicType::Float && number.is_finite() && becomes_infinite {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    Code::RiskyValue,
-                    "this number does not fit into 32 bits and becomes infinity",
-                )
-                .at(self.source, span.clone(), ""),
-            );
+            let message = "this number does not fit into 32 bits and becomes infinity";
+            self.diagnostics
+                .push_coded(self.source, Code::RiskyValue, || {
+                    Diagnostic::new(Code::RiskyValue, message).at(self.source, span.clone(), "")
+                });
         }
     }
 
     fn error<T>(&mut self, message: String, span: &Span) -> Option<T> {
-        let diagnostic = Diagnostic::new(Code::BadValue, message);
-        self.diagnostics
-            .push(diagnostic.at(self.source, span.clone(), ""));
+        self.diagnostics.push_with(self.source, || {
+            Diagnostic::new(Code::BadValue, message).at(self.source, span.clone(), "")
+        });
         None
     }
 }

@@ -26,16 +26,20 @@ pub(super) fn parse_element(
     diagnostics: &mut Diagnostics,
 ) -> Option<Element> {
     let Some(mut pairs) = parts(Rule::element, line) else {
-        let diagnostic = Diagnostic::new(Code::BadLine, "this is neither a field nor a constant");
-        let span = start..start + line.len();
-        diagnostics.push(if line.starts_with("---") {
-            diagnostic.at(source, span, "").help(
-                "between the parts of a service or an action, a line is `---` without anything else",
-            )
+        let message = "this is neither a field nor a constant";
+        let (label, help) = if line.starts_with("---") {
+            let help = "between the parts of a service or an action, a line is `---` without anything else";
+            ("", help)
         } else {
-            diagnostic
-                .at(source, span, "a name is missing")
-                .help("a field is `type name`, a constant `type NAME=value`")
+            (
+                "a name is missing",
+                "a field is `type name`, a constant `type NAME=value`",
+            )
+        };
+        diagnostics.push_with(source, || {
+            Diagnostic::new(Code::BadLine, message)
+                .at(source, start..start + line.len(), label)
+                .help(help)
         });
         return None;
     };

@@ -147,7 +147,16 @@ impl Values<'_> {
                 Rule::quoted => {
                     let quote = &pair.as_str()[..1];
                     let inside = &pair.as_str()[1..pair.as_str().len() - 1];
-                    inside.replace(&format!("\\{quote}"), quote)
+                    let escaped = format!("\\{quote}");
+                    if inside.ends_with(&escaped) || inside.matches(&escaped).count() > 1 {
+                        self.error(
+                            Code::RiskyValue,
+                            "ROS 2's own generators lose their way among the escaped quotes of this list",
+                            span.clone(),
+                            "taken as it was meant; the other kind of quotes outside helps",
+                        );
+                    }
+                    inside.replace(&escaped, quote)
                 }
                 Rule::bare => pair.as_str().to_owned(),
                 _ => continue,
@@ -209,23 +218,22 @@ impl Values<'_> {
             Err(quote) => {
                 let message = format!("a `{quote}` inside the string is not escaped");
                 let help = format!("write `\\{quote}`, or use the other kind of quotes outside");
-                self.diagnostics.push(
+                self.diagnostics.push_with(self.source, || {
                     Diagnostic::new(Code::BadValue, message)
                         .at(self.source, span, "")
-                        .help(help),
-                );
+                        .help(help)
+                });
                 return None;
             }
         };
         if text.starts_with(['"', '\'']) && text == written {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    Code::RiskyValue,
-                    "this string starts with a quote but does not end with it",
-                )
-                .at(self.source, span.clone(), "the quote is part of the value")
-                .help("`#` starts a comment also inside quotes"),
-            );
+            let message = "this string starts with a quote but does not end with it";
+            self.diagnostics
+                .push_coded(self.source, Code::RiskyValue, || {
+                    Diagnostic::new(Code::RiskyValue, message)
+                        .at(self.source, span.clone(), "the quote is part of the value")
+                        .help("`#` starts a comment also inside quotes")
+                });
         }
         match decode(&text) {
             Ok(decoded) => {
@@ -259,8 +267,9 @@ impl Values<'_> {
     }
 
     fn error(&mut self, code: Code, message: impl Into<String>, span: Span, label: &str) {
-        let diagnostic = Diagnostic::new(code, message).at(self.source, span, label);
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push_coded(self.source, code, || {
+            Diagnostic::new(code, message).at(self.source, span, label)
+        });
     }
 }
 
