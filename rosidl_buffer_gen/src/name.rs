@@ -143,6 +143,13 @@ impl InterfaceName {
         })
     }
 
+    /// Takes the name of an interface file: with what ROS 2 adds to it, too, it must be a legal name.
+    pub(crate) fn of_file(package: PackageName, kind: Kind, stem: &str) -> Option<Self> {
+        let is_legal = |suffix: &&str| is_message_name(&format!("{stem}{suffix}"));
+        let name = Self::new(package, kind, stem)?;
+        kind.parts().iter().all(is_legal).then_some(name)
+    }
+
     /// Reads `package/msg/Name`, or `package/Name` for a message. Of services and actions also the
     /// names of parts and of implicit types, such as `package/srv/Name_Event`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -420,6 +427,19 @@ mod tests {
         ] {
             assert!(!is_message_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn names_of_files() {
+        let is_legal = |kind, stem| {
+            let package = PackageName::new("p").unwrap();
+            InterfaceName::of_file(package, kind, stem).is_some()
+        };
+        assert!(is_legal(Kind::Msg, "Foo_Request"));
+        assert!(is_legal(Kind::Srv, "Foo_Goal"));
+        assert!(!is_legal(Kind::Srv, "Foo_Request"));
+        assert!(!is_legal(Kind::Action, "Foo_Goal"));
+        assert!(!is_legal(Kind::Action, "Foo_Request"));
     }
 
     #[test]

@@ -16,6 +16,11 @@ enum Expected {
 }
 use Expected::{Error, Value, Warning};
 
+/// A service whose name is that of a part.
+const PART: &str = "module p { module srv {
+    struct Foo_Request_Request { int8 x; }; struct Foo_Request_Response { int8 x; };
+}; };";
+
 /// The name of a row, the files of the package `p`, and what is expected.
 type Row = (&'static str, Vec<(&'static str, String)>, Expected);
 
@@ -47,6 +52,11 @@ fn rows() -> Vec<Row> {
             "list-beyond-ascii",
             message(r#"string[] x ["ä"]"#),
             Warning(r#"["ä"]"#),
+        ),
+        (
+            "list-quotes",
+            message(r#"string[] x ["say \"a\""]"#),
+            Warning(r#"["say \"a\""]"#),
         ),
         (
             "comment-escapes",
@@ -81,7 +91,7 @@ fn rows() -> Vec<Row> {
             "part-name",
             vec![
                 ("srv/Foo.srv", "---".to_owned()),
-                ("srv/Foo_Request.srv", "---".to_owned()),
+                ("srv/Foo_Request.idl", PART.to_owned()),
             ],
             Error("`p/srv/Foo_Request` is the name of a part of `p/srv/Foo`"),
         ),
@@ -96,12 +106,18 @@ fn rows() -> Vec<Row> {
             Error("too many for Rust"),
         ),
         (
+            "huge-bound",
+            message("string<=4294967296 x"),
+            Error("a bound is a number from 1 to 4294967295"),
+        ),
+        (
             "huge-file",
             message(&"#\n".repeat(8 * 1024 * 1024 + 1)),
             Error("larger than 16 MiB"),
         ),
         ("not-a-number", message("float64 x nan"), Value(r#""nan""#)),
         ("float32-range", message("float32 x 1e39"), Warning("1e39")),
+        ("split-unit", message("\n# [m\n# s]\nint8 x 1"), Value("1")),
         (
             "half-quoted",
             message(r#"string x "a#b""#),

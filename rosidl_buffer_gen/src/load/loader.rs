@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -64,8 +65,34 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Takes the text for a file of a package that has no others.
+    #[cfg(fuzzing)]
+    pub(super) fn load_alone(
+        mut self,
+        name: InterfaceName,
+        language: Language,
+        text: &str,
+    ) -> Loaded {
+        let package = LoadedPackage {
+            placement: Placement::Emitted,
+            found: "memory".to_owned(),
+            hides: Vec::new(),
+            is_embedded: false,
+        };
+        self.seen.insert(name.package().clone());
+        let packages = &mut self.loaded.packages;
+        packages.insert(name.package().clone(), package);
+        let source = Source::new(name.to_string(), text.to_owned());
+        self.load_text(name, language, source, None);
+        self.load_queue()
+    }
+
     pub(super) fn load_all(mut self) -> Loaded {
         self.request();
+        self.load_queue()
+    }
+
+    fn load_queue(mut self) -> Loaded {
         while let Some(package) = self.queue.pop_front() {
             self.load(&package);
         }
@@ -238,7 +265,11 @@ impl<'a> Loader<'a> {
             installed_hashes = beside.exists().then_some(beside);
             self.loaded.inputs.extend(installed_hashes.clone());
         }
-        let Some(name) = InterfaceName::new(package.clone(), file.kind, &file.stem) else {
+        let name = match file.language {
+            Language::Ros => InterfaceName::of_file(package.clone(), file.kind, &file.stem),
+            Language::Idl => InterfaceName::new(package.clone(), file.kind, &file.stem),
+        };
+        let Some(name) = name else {
             let noun = file.kind.noun();
             self.error(
                 Code::BadName,
@@ -263,18 +294,28 @@ impl<'a> Loader<'a> {
                 return;
             }
         };
+        self.load_text(name, file.language, source, installed_hashes);
+    }
+
+    fn load_text(
+        &mut self,
+        name: InterfaceName,
+        language: Language,
+        source: Source,
+        installed_hashes: Option<PathBuf>,
+    ) {
         let mut span = 0..source.text().len();
         let mut embedded = Vec::new();
         let trees = if self.texts_only {
             Vec::new()
-        } else if file.language == Language::Idl {
+        } else if language == Language::Idl {
             parse_idl(&name, &source, self.diagnostics)
-        } else if file.kind == Kind::Msg {
+        } else if name.kind() == Kind::Msg {
             let (tree, own, others) = parse_definition(&source, self.diagnostics);
             (span, embedded) = (own, others);
             vec![tree]
         } else {
-            parse_interface(file.kind, &source, self.diagnostics)
+            parse_interface(name.kind(), &source, self.diagnostics)
         };
         for message in name.kind().implied_messages() {
             self.enqueue(message.package());
@@ -296,7 +337,7 @@ impl<'a> Loader<'a> {
         }
         let file = LoadedFile {
             source,
-            language: file.language,
+            language,
             installed_hashes,
             span,
             is_embedded: false,

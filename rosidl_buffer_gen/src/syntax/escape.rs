@@ -19,7 +19,15 @@ pub(super) type Reason = &'static str;
 /// A string in a list. Upstream writes the list into the file in between as Python would print it, and
 /// has Python read it in the end: every escape sequence is decoded once and stands for one character.
 pub(super) fn decode_item(text: &str) -> Result<Decoded, Reason> {
-    let stops = (!text.is_ascii()).then_some("is in a list and has characters beyond ASCII");
+    // Python prints a string with both kinds of quotes in single ones.
+    let mut before_quotes = text.split('\'').rev().skip(1);
+    let stops = if !text.is_ascii() {
+        Some("is in a list and has characters beyond ASCII")
+    } else if text.contains('"') && before_quotes.any(ends_in_open_backslash) {
+        Some("is in a list and has both kinds of quotes, one of them behind a backslash")
+    } else {
+        None
+    };
     let mut characters = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -75,11 +83,12 @@ pub(super) fn decode(text: &str) -> Result<Decoded, Reason> {
     if text.contains(['\n', '\r']) {
         stops = Some("contains a line break, which the .idl file made from it cannot hold");
     }
-    let backslashes_at_end = text.len() - text.trim_end_matches('\\').len();
-    if backslashes_at_end % 2 == 1 {
-        stops = Some(
-            "ends in a backslash, which hides the closing quote in the .idl file made from it",
-        );
+    if text.split('"').any(ends_in_open_backslash) {
+        stops = Some(if ends_in_open_backslash(&text) {
+            "ends in a backslash, which hides the closing quote in the .idl file made from it"
+        } else {
+            "has a quote behind a backslash, which ends the string in the .idl file made from it"
+        });
     }
     let decoded_again = is_decoded_again(&text);
     Ok(Decoded {
@@ -87,6 +96,11 @@ pub(super) fn decode(text: &str) -> Result<Decoded, Reason> {
         stops,
         decoded_again,
     })
+}
+
+/// Whether there is an odd number of backslashes at the end, so that the last one is not escaped.
+fn ends_in_open_backslash(text: &str) -> bool {
+    (text.len() - text.trim_end_matches('\\').len()) % 2 == 1
 }
 
 /// Decodes what follows a backslash; gives back what comes after that. A sequence that is none is a
@@ -147,6 +161,16 @@ mod tests {
     fn decoded(written: &str) -> (String, bool, bool) {
         let decoded = decode(written).unwrap();
         (decoded.text, decoded.stops.is_some(), decoded.decoded_again)
+    }
+
+    #[test]
+    fn quotes_behind_backslashes() {
+        let stops = |text| decode(text).unwrap().stops.is_some();
+        assert!(stops(r#"a\\"b"#) && stops(r#"a"\\\\\\"b\\\\"#));
+        assert!(!stops(r#"a\"b"#) && !stops(r#"a\\\\"b"#));
+        let stops = |text| decode_item(text).unwrap().stops.is_some();
+        assert!(stops(r#"\'""#) && stops(r#""\\\'"#));
+        assert!(!stops(r#"'""#) && !stops(r"\'") && !stops(r#""\\'"#));
     }
 
     #[test]
