@@ -67,7 +67,7 @@ fn value(value: &Value) -> Json {
     }
 }
 
-fn field_type(field_type: &FieldType) -> String {
+pub(crate) fn field_type(field_type: &FieldType) -> String {
     let item = value_type(field_type.value_type());
     match field_type {
         FieldType::Single(_) => item,

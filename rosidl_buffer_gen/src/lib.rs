@@ -15,6 +15,9 @@ mod diagnostic;
 mod dump;
 mod emit;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod installed;
 mod load;
 mod model;

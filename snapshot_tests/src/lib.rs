@@ -48,6 +48,8 @@ pub struct Codec {
     pub try_view: fn(&[u8]) -> Result<()>,
     /// Compares a view of the bytes with what they decode to, values and errors.
     pub check_view: fn(&[u8]) -> Result<()>,
+    /// Decodes and, if that can be done, encodes and decodes again; the error is what was lost on the way.
+    pub round_trip: fn(&[u8]) -> Result<()>,
     /// The encoding of the default value.
     pub encode_default: fn() -> Result<Vec<u8>>,
 }
@@ -69,12 +71,26 @@ where
         try_decode: |payload| cdr::decode_payload::<M>(payload).map(drop).map_err(text),
         try_view: |bytes| cdr::view::<M>(bytes).map(drop).map_err(text),
         check_view: views::check::<M>,
+        round_trip: round_trip::<M>,
         encode_default: || encode(&M::default()),
     }
 }
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+fn round_trip<M: Message>(bytes: &[u8]) -> Result<()> {
+    let Ok(decoded) = cdr::decode::<M>(bytes) else {
+        return Ok(());
+    };
+    let encoded = encode(&decoded)?;
+    // Compared as bytes: a number that is none equals nothing, itself included.
+    let again = encode(&cdr::decode::<M>(&encoded).map_err(text)?)?;
+    if encoded == again {
+        return Ok(());
+    }
+    Err(format!("{} became {}", to_hex(&encoded), to_hex(&again)))
 }
 
 fn encode<M: Message>(message: &M) -> Result<Vec<u8>> {

@@ -143,6 +143,18 @@ pub(crate) fn load(config: &Config, diagnostics: &mut Diagnostics) -> Loaded {
     Loader::new(config, diagnostics).load_all()
 }
 
+/// Takes the text for a file of a package that has no others.
+#[cfg(fuzzing)]
+pub(crate) fn load_alone(
+    config: &Config,
+    name: InterfaceName,
+    language: Language,
+    text: &str,
+    diagnostics: &mut Diagnostics,
+) -> Loaded {
+    Loader::new(config, diagnostics).load_alone(name, language, text)
+}
+
 /// Reads the texts of some packages without asking what they mean; nothing, if something is wrong.
 pub(crate) fn load_texts(config: &Config, packages: &[String]) -> Option<Loaded> {
     let mut diagnostics = Diagnostics::new(true);

@@ -1,0 +1,4 @@
+//! The text of a `.srv` file through the whole generator; see `rosidl_buffer_gen/src/fuzz.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| rosidl_buffer_gen::fuzz::ros("srv", text));
