@@ -26,6 +26,12 @@ type Row = (&'static str, Vec<(&'static str, String)>, Expected);
 
 fn rows() -> Vec<Row> {
     let message = |text: &str| vec![("msg/A.msg", text.to_owned())];
+    let idl = |text: &str| {
+        vec![(
+            "msg/A.idl",
+            format!("module p {{ module msg {{ {text} }}; }};"),
+        )]
+    };
     vec![
         (
             "line-break",
@@ -118,6 +124,51 @@ fn rows() -> Vec<Row> {
         ("not-a-number", message("float64 x nan"), Value(r#""nan""#)),
         ("float32-range", message("float32 x 1e39"), Warning("1e39")),
         ("split-unit", message("\n# [m\n# s]\nint8 x 1"), Value("1")),
+        (
+            "idl-hexadecimal",
+            idl("struct A { @default(value=0x10) int8 x; };"),
+            Warning("16"),
+        ),
+        ("idl-empty", idl("struct A { };"), Warning("null")),
+        (
+            "idl-bare-name",
+            [
+                idl("struct A { B x; };"),
+                vec![("msg/B.msg", String::new())],
+            ]
+            .concat(),
+            Warning("null"),
+        ),
+        (
+            "idl-optional",
+            idl("struct A { @optional int8 x; };"),
+            Warning("null"),
+        ),
+        (
+            "idl-stray-constants",
+            idl("module B_Constants { const int8 X = 1; }; struct A { int8 x; };"),
+            Warning("null"),
+        ),
+        (
+            "idl-two-declarators",
+            idl("struct A { int8 x[2], y; };"),
+            Error("makes every name behind an array an array"),
+        ),
+        (
+            "idl-default-without-value",
+            idl("struct A { @default(5) int8 x; };"),
+            Error("does not find a value"),
+        ),
+        (
+            "idl-names-as-bounds",
+            idl("struct A { sequence<int8, N> x; };"),
+            Error("bound"),
+        ),
+        (
+            "idl-long",
+            idl("struct A { unsigned long long; };"),
+            Error("name"),
+        ),
         (
             "half-quoted",
             message(r#"string x "a#b""#),
