@@ -14,7 +14,7 @@ use excerpt::Excerpt;
 pub(crate) use json::json_lines;
 pub(crate) use render::render;
 
-/// Of one file no more errors than this are kept; the rest are counted.
+/// Of one file no more errors than this are kept, and of a run no more warnings; the rest are counted.
 const MAX_PER_FILE: usize = 50;
 
 /// Of a message or an advice no more characters than this are kept.
@@ -170,6 +170,8 @@ fn printable(text: &str) -> String {
 pub(crate) struct Diagnostics {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// How many more warnings there were.
+    more_warnings: usize,
     /// How many errors there were in each file, kept or not.
     per_file: BTreeMap<String, usize>,
     /// Whether there are no warnings, only errors.
@@ -190,6 +192,8 @@ impl Diagnostics {
         if diagnostic.is_warning {
             if self.warnings.len() < MAX_PER_FILE {
                 self.warnings.push(diagnostic);
+            } else {
+                self.more_warnings += 1;
             }
             return;
         }
@@ -222,6 +226,8 @@ impl Diagnostics {
             self.push_with(source, make);
         } else if self.warnings.len() < MAX_PER_FILE {
             self.push(make());
+        } else {
+            self.more_warnings += 1;
         }
     }
 
@@ -233,6 +239,13 @@ impl Diagnostics {
     pub(crate) fn finish(mut self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
         for list in [&mut self.warnings, &mut self.errors] {
             list.sort_by(|a, b| a.order().cmp(&b.order()));
+        }
+        if self.more_warnings > 0 {
+            let message = format!("{} more warnings", self.more_warnings);
+            self.warnings.push(Diagnostic {
+                is_warning: true,
+                ..Diagnostic::new(Code::RiskyValue, message)
+            });
         }
         if self.errors.is_empty() {
             return Ok(self.warnings);
@@ -290,6 +303,11 @@ mod tests {
         let mut diagnostics = Diagnostics::default();
         diagnostics.push(Diagnostic::new(Code::RiskyValue, "hm"));
         assert!(!diagnostics.has_errors());
-        assert_eq!(diagnostics.finish().unwrap().len(), 1);
+        for _ in 0..MAX_PER_FILE + 2 {
+            diagnostics.push(Diagnostic::new(Code::RiskyValue, "hm"));
+        }
+        let warnings = diagnostics.finish().unwrap();
+        assert_eq!(warnings.len(), MAX_PER_FILE + 1);
+        assert_eq!(warnings[MAX_PER_FILE].one_line(), "3 more warnings");
     }
 }

@@ -50,9 +50,8 @@ fn escaped(character: char) -> String {
     match character {
         '"' | '\\' => format!("\\{character}"),
         '#' | '=' => format!("\\x{:02x}", u32::from(character)),
-        control if control.is_control() && control.is_ascii() => {
-            format!("\\x{:02x}", u32::from(control))
-        }
+        _ if character.is_control() => format!("\\x{:02x}", u32::from(character)),
+        '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(character)),
         other => other.to_string(),
     }
 }
@@ -72,4 +71,15 @@ fn value_type(value_type: &ValueType) -> String {
         other => other.name(),
     };
     name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_string_ends_it() {
+        let text = Value::String("a\"b\\c#d=e\n\t\u{85}\u{2028}é".to_owned());
+        assert_eq!(value(&text), r#""a\"b\\c\x23d\x3de\x0a\x09\x85\u2028é""#);
+    }
 }
