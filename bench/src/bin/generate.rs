@@ -1,127 +1,175 @@
-//! Generating all bundled messages, formatted, on one thread: CPU time, beside hiroz-codegen on the same files.
+//! Generating ROS 2's common messages and services, and made-up ones in growing numbers, beside hiroz-codegen and
+//! roslibrust_codegen on the same files: CPU time on one core, and wall time on all.
 //!
 //! `TMPDIR=/dev/shm cargo run --release --manifest-path bench/Cargo.toml --bin generate | grep -v ^cargo:`
 
-use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use hiroz_codegen::{GeneratorConfig, MessageGenerator};
-use rosidl_buffer_bench::cpu_time;
+use rosidl_buffer_bench::{
+    Packages, Side, Time, common, hiroz, on_one_core, ours, roslibrust, synthetic, take_turns,
+};
 
-const RUNS: usize = 21;
+/// How often each side is measured; with the made-up messages less often.
+const RUNS: usize = 31;
+const SYNTHETIC_RUNS: usize = 11;
 
-/// What `prepare` does before each run is not counted.
-fn median(mut prepare: impl FnMut(), mut run: impl FnMut()) -> f64 {
-    let mut times: Vec<Duration> = (0..RUNS)
-        .map(|_| {
-            prepare();
-            let start = cpu_time();
-            run();
-            cpu_time() - start
-        })
-        .collect();
-    times.sort_unstable();
-    times[RUNS / 2].as_secs_f64() * 1e3
+/// The file that is edited where one file changed.
+const EDITED: &str = "sensor_msgs/msg/Image.msg";
+
+fn empty(folder: &Path) {
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder).unwrap();
 }
 
-/// Copies the `.msg` files of all packages, so that both sides read the same and nothing else.
-fn copy_messages(from: &Path, to: &Path) -> Vec<PathBuf> {
-    let mut packages = Vec::new();
-    for package in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        let Ok(files) = fs::read_dir(package.path().join("msg")) else {
-            continue;
-        };
-        let target = to.join(package.file_name());
-        fs::create_dir_all(target.join("msg")).unwrap();
-        for file in files.map(|entry| entry.unwrap()) {
-            fs::copy(file.path(), target.join("msg").join(file.file_name())).unwrap();
-        }
-        packages.push(target);
-    }
-    packages.sort();
-    packages
-}
-
-fn bytes(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    entries
-        .map(|entry| {
-            if entry.path().is_dir() {
-                bytes(&entry.path())
-            } else {
-                entry.metadata().unwrap().len()
+/// How much code there is, in KiB.
+fn size(path: &Path) -> u64 {
+    fn bytes(path: &Path) -> u64 {
+        match fs::read_dir(path) {
+            Ok(entries) => entries.map(|entry| bytes(&entry.unwrap().path())).sum(),
+            Err(_) if path.extension().is_some_and(|extension| extension == "rs") => {
+                path.metadata().unwrap().len()
             }
-        })
-        .sum()
+            Err(_) => 0,
+        }
+    }
+    bytes(path) / 1024
+}
+
+/// Generates everything.
+fn run_fresh(packages: &Packages, out: &Path, format: bool) {
+    let report = ours(packages, out).format(format).generate().unwrap();
+    assert_eq!(report.interfaces(), packages.interfaces);
+    assert_eq!(report.files_unchanged(), 0);
+}
+
+/// Generates again, after `changed` files changed.
+fn run_again(packages: &Packages, out: &Path, changed: usize) {
+    let report = ours(packages, out).generate().unwrap();
+    assert_eq!(report.files_written(), changed);
+}
+
+fn on_one(folder: &Path) {
+    let packages = &common(&folder.join("common"));
+    // Of its own, so that the others have nothing to notice.
+    let edited = &common(&folder.join("edited"));
+    let text = fs::read_to_string(edited.folder.join(EDITED)).unwrap();
+    let mut edits = 0;
+    let edit = || {
+        edits += 1;
+        let text = format!("# Edit {edits}.\n{text}");
+        fs::write(edited.folder.join(EDITED), text).unwrap();
+    };
+    let [laid_out, plain, again, one, hiroz_out] =
+        &["formatted", "plain", "again", "one", "hiroz"].map(|name| folder.join(name));
+    let roslibrust_out = &folder.join("roslibrust.rs");
+    run_fresh(packages, again, true);
+    run_fresh(edited, one, true);
+
+    let sides = [
+        Side::new(|| empty(laid_out), || run_fresh(packages, laid_out, true)),
+        Side::new(|| empty(hiroz_out), || hiroz(packages, hiroz_out)),
+        Side::new(|| empty(plain), || run_fresh(packages, plain, false)),
+        Side::new(|| (), || roslibrust(packages, roslibrust_out)),
+        Side::new(edit, || run_again(edited, one, 1)),
+        Side::new(|| (), || run_again(packages, again, 0)),
+    ];
+    let times = on_one_core(|| take_turns(RUNS, sides));
+    println!(
+        "\n{} messages and services in {} packages, one core, {RUNS} runs\n",
+        packages.interfaces,
+        packages.packages.len()
+    );
+    println!("| what | CPU ms, median | least | code | ratio to the first row |");
+    println!("|---|---|---|---|---|");
+    let row = |what: &str, time: Time, code: &str| {
+        let ratio = time.cpu / times[0].cpu;
+        let (cpu, least) = (time.cpu, time.least_cpu);
+        println!("| {what} | {cpu:.1} | {least:.1} | {code} | {ratio:.2} |");
+    };
+    let kib = |path: &Path| format!("{} KiB", size(path));
+    row("rosidl_buffer_gen, formatted", times[0], &kib(laid_out));
+    row("hiroz-codegen 0.2.1, formatted", times[1], &kib(hiroz_out));
+    row("rosidl_buffer_gen, unformatted", times[2], &kib(plain));
+    row(
+        "roslibrust_codegen 0.26.0, unformatted",
+        times[3],
+        &kib(roslibrust_out),
+    );
+    row("rosidl_buffer_gen, one file changed", times[4], "1 file");
+    row("rosidl_buffer_gen, nothing changed", times[5], "none");
+    println!(
+        "\nhiroz-codegen takes {:.1} times as long, formatted; roslibrust_codegen {:.1} times, unformatted.",
+        times[1].cpu / times[0].cpu,
+        times[3].cpu / times[2].cpu,
+    );
+}
+
+fn on_all(folder: &Path) {
+    let packages = &common(&folder.join("common"));
+    let [laid_out, plain, again] =
+        &["formatted", "plain", "again"].map(|name| folder.join("all").join(name));
+    run_fresh(packages, again, true);
+    let sides = [
+        Side::new(|| empty(laid_out), || run_fresh(packages, laid_out, true)),
+        Side::new(|| empty(plain), || run_fresh(packages, plain, false)),
+        Side::new(|| (), || run_again(packages, again, 0)),
+    ];
+    let times = take_turns(RUNS, sides);
+    let cores = std::thread::available_parallelism().unwrap();
+    println!("\nThe same on all {cores} cores\n");
+    println!("| what | wall ms | CPU ms |\n|---|---|---|");
+    for (what, time) in ["formatted", "unformatted", "nothing changed"]
+        .iter()
+        .zip(times)
+    {
+        let Time { wall, cpu, .. } = time;
+        println!("| rosidl_buffer_gen, {what} | {wall:.1} | {cpu:.1} |");
+    }
+}
+
+fn growing(folder: &Path) {
+    let counts = [450, 900, 1800];
+    let packages = counts.map(|count| synthetic(&folder.join(format!("synthetic_{count}")), count));
+    let (out, single) = (&folder.join("synthetic_out"), &folder.join("synthetic.rs"));
+    println!("\nMessages of 20 fields, one core, {SYNTHETIC_RUNS} runs\n");
+    println!(
+        "| what | messages | CPU ms | µs each | ratio to {} messages |\n|---|---|---|---|---|",
+        counts[0]
+    );
+    let whole = |format: bool| {
+        let side = |packages| Side::new(|| empty(out), move || run_fresh(packages, out, format));
+        on_one_core(|| take_turns(SYNTHETIC_RUNS, packages.each_ref().map(side)))
+    };
+    let rows = [
+        ("rosidl_buffer_gen, formatted", whole(true)),
+        ("rosidl_buffer_gen, unformatted", whole(false)),
+        (
+            "roslibrust_codegen 0.26.0, unformatted",
+            on_one_core(|| {
+                let side = |packages| Side::new(|| (), move || roslibrust(packages, single));
+                take_turns(SYNTHETIC_RUNS, packages.each_ref().map(side))
+            }),
+        ),
+    ];
+    for (what, times) in rows {
+        let each = |index: usize| times[index].cpu / counts[index] as f64;
+        for (index, count) in counts.iter().enumerate() {
+            println!(
+                "| {what} | {count} | {:.1} | {:.0} | {:.2} |",
+                times[index].cpu,
+                each(index) * 1e3,
+                each(index) / each(0)
+            );
+        }
+    }
 }
 
 fn main() {
     let folder = std::env::temp_dir().join(format!("rosidl_buffer_bench_{}", std::process::id()));
-    let (msg, out, theirs) = (
-        folder.join("msg"),
-        folder.join("ours"),
-        folder.join("theirs"),
-    );
-    let packages = copy_messages(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../msg"), &msg);
-
-    let none: [PathBuf; 0] = [];
-    let config = || {
-        rosidl_buffer_gen::Config::new()
-            .ament_prefixes(none.clone())
-            .search_path(&msg)
-            .cargo_metadata(false)
-            .out_dir(&out)
-    };
-    let report = config().generate().unwrap();
-    let empty = |folder: &Path| {
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).unwrap();
-    };
-    let fresh = median(
-        || empty(&out),
-        || assert_eq!(config().generate().unwrap().files_unchanged(), 0),
-    );
-    let again = median(
-        || (),
-        || assert_eq!(config().generate().unwrap().files_written(), 0),
-    );
-
-    let packages: Vec<&Path> = packages.iter().map(PathBuf::as_path).collect();
-    let hiroz = median(
-        || empty(&theirs),
-        || {
-            let config = GeneratorConfig {
-                generate_cdr: true,
-                generate_protobuf: false,
-                generate_type_info: true,
-                is_humble: false,
-                output_dir: theirs.clone(),
-                external_crate: None,
-                local_packages: HashSet::new(),
-                json_out: None,
-            };
-            MessageGenerator::new(config)
-                .generate_from_msg_files(&packages)
-                .unwrap();
-        },
-    );
-
-    println!(
-        "{} messages in {} packages, median of {RUNS} runs\n",
-        report.interfaces(),
-        packages.len()
-    );
-    println!("| what | CPU ms | written |\n|---|---|---|");
-    println!(
-        "| rosidl_buffer_gen, into an empty folder | {fresh:.1} | {} KiB |",
-        bytes(&out) / 1024
-    );
-    println!("| rosidl_buffer_gen, nothing changed | {again:.1} | 0 |");
-    println!(
-        "| hiroz-codegen 0.2.1, into an empty folder | {hiroz:.1} | {} KiB |",
-        bytes(&theirs) / 1024
-    );
+    empty(&folder);
+    on_one(&folder);
+    on_all(&folder);
+    growing(&folder);
     fs::remove_dir_all(&folder).unwrap();
 }
