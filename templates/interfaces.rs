@@ -16,5 +16,8 @@
     clippy::pedantic,
     rustdoc::all
 )]
+{%- if package.folder != package.module %}
+#[path = "{{ package.folder }}/mod.rs"]
+{%- endif %}
 pub mod {{ package.module }};
 {%- endfor %}

@@ -6,6 +6,10 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+/// The constant beside generated types in which their text is kept: a service may be called `SOURCE`, but
+/// no ROS name ends in `_`.
+pub(crate) const SOURCE: &str = "SOURCE_";
+
 /// The name of a package, such as `sensor_msgs`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PackageName(Arc<str>);

@@ -250,9 +250,12 @@ fn count_at(loaded: &Loaded, path: &Path) -> usize {
 /// What Cargo takes for the name of a package.
 fn check_crate_name(name: &str, diagnostics: &mut Diagnostics) {
     let legal = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || !name.chars().all(legal) {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    if !starts_well || !name.chars().all(legal) || name == "test" {
         let message = format!("`{name}` is not a name for a Cargo package");
         let diagnostic = Diagnostic::new(Code::BadConfig, message);
-        diagnostics.push(diagnostic.help("letters, digits, `-` and `_`, starting with a letter"));
+        diagnostics.push(
+            diagnostic.help("letters, digits, `-` and `_`, starting with a letter, and not `test`"),
+        );
     }
 }

@@ -89,6 +89,15 @@ fn parts() {
 }
 
 #[test]
+fn definitions_are_no_files_of_packages() {
+    let text = format!(
+        "std_msgs/Header h\n{}\nMSG: std_msgs/Header\nint8 x\n",
+        "=".repeat(80)
+    );
+    insta::assert_snapshot!("sections", errors(&[("p/msg/A.msg", &text)]));
+}
+
+#[test]
 fn names() {
     insta::assert_snapshot!("field_name", in_line("float64[9] K"));
     insta::assert_snapshot!("field_name_underscores", in_line("float64 a__b"));
@@ -361,6 +370,24 @@ fn settings() {
         )
     });
     insta::assert_snapshot!("crate_name", name);
+    let misspelt = errors_with(&files, |config| {
+        config.extern_path("std_msg", "::other::std_msgs")
+    });
+    insta::assert_snapshot!("misspelt_extern_path", misspelt);
+    for (traits, chosen) in [
+        ("", "Name"),
+        ("a::B<C, D>", "Name"),
+        ("Eq", "lower"),
+        ("Eq", "SOURCE_"),
+        ("Eq", "r#Name"),
+    ] {
+        let told = errors_with(&files, |config| {
+            config
+                .derive("**", traits)
+                .type_names(move |_| Some(chosen.to_owned()))
+        });
+        assert!(told.contains("bad_config"), "{traits} {chosen}: {told}");
+    }
     let with = |set: fn(Config) -> Config| errors_with(&files, set);
     insta::assert_snapshot!(
         "bad_derive",

@@ -273,3 +273,79 @@ fn what_the_files_mean() {
     });
     insta::assert_snapshot!("model", pretty.collect::<String>());
 }
+
+/// Generates from these files.
+fn generated(files: &[(&str, &str)], set: impl Fn(Config) -> Config) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join("src").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let config = config().search_path(folder.path().join("src"));
+    set(config)
+        .out_dir(folder.path().join("out"))
+        .generate()
+        .unwrap();
+    folder
+}
+
+#[test]
+fn packages_called_like_files() {
+    let files = [
+        ("interfaces/msg/A.msg", ""),
+        ("lib/msg/A.msg", "interfaces/A a"),
+        ("bin/msg/A.msg", ""),
+    ];
+    let folder = generated(&files, |config| config);
+    let root = read(folder.path(), "out/interfaces.rs");
+    for name in ["interfaces", "lib", "bin"] {
+        assert!(
+            root.contains(&format!("#[path = \"{name}_/mod.rs\"]\npub mod {name};")),
+            "{root}"
+        );
+        assert!(
+            folder
+                .path()
+                .join(format!("out/{name}_/msg/a.rs"))
+                .is_file()
+        );
+    }
+    let text = read(folder.path(), "out/lib_/msg/a.rs");
+    assert!(
+        text.contains("super::super::super::interfaces::msg::A"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_idl_files_may_call_things_and_refer_to() {
+    let constants = "module p { module msg { module K_Constants { const int32 type = 5; const int32 Self = 3; }; struct K { int32 structure_needs_at_least_one_member; }; }; };";
+    let service = "#include <x>\nmodule p { module srv { struct S_Request { p::srv::Q_Request q; }; struct S_Response { int8 x; }; }; };";
+    let files = [
+        ("p/msg/K.idl", constants),
+        ("p/srv/S.idl", service),
+        ("p/srv/Q.srv", "Part part\n---\n"),
+        ("p/msg/Part.msg", "int8 x"),
+        ("p/msg/Other.msg", ""),
+    ];
+    let all = generated(&files, |config| config);
+    let text = read(all.path(), "out/p/msg/k.rs");
+    for part in [
+        "pub const type_: i32 = 5;",
+        "pub const Self_: i32 = 3;",
+        "pub structure_needs_at_least_one_member: i32",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let only = generated(&files, |config| config.package("p").only("p/srv/S"));
+    assert_eq!(
+        read(only.path(), "out/p/srv/s.rs"),
+        read(all.path(), "out/p/srv/s.rs")
+    );
+    assert!(
+        only.path().join("out/p/srv/q.rs").is_file()
+            && only.path().join("out/p/msg/part.rs").is_file()
+    );
+    assert!(!only.path().join("out/p/msg/other.rs").exists());
+}

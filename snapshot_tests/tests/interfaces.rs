@@ -300,3 +300,36 @@ fn definitions_come_before_what_is_found() {
         .to_string();
     assert!(error.contains("is no message"), "{error}");
 }
+
+#[test]
+fn definitions_can_be_named_and_refer_to_what_is_found() {
+    let none: [&str; 0] = [];
+    let place = format!(
+        "Point p\n{}\nMSG: demo_msgs/Point\nint8 x\n",
+        "=".repeat(80)
+    );
+    let config = || {
+        Config::new()
+            .ament_prefixes(none)
+            .definition("demo_msgs/msg/Place", &place)
+    };
+    let (named, _) = config().type_hashes(&["demo_msgs/msg/Place"]).unwrap();
+    let (all, _) = config().type_hashes(&none).unwrap();
+    assert_eq!(named["demo_msgs/msg/Place"], all["demo_msgs/msg/Place"]);
+    let (_, report) = config().package("demo_msgs").type_hashes(&none).unwrap();
+    assert_eq!(report.interfaces(), 2);
+    // `Point` is in the package of the definition, but not in its text.
+    let own = Config::new()
+        .ament_prefixes(none)
+        .definition("geometry_msgs/msg/Near", "Point p");
+    let (hashes, _) = own.type_hashes(&["geometry_msgs/msg/Near"]).unwrap();
+    assert_eq!(hashes.len(), 1);
+    let both = config()
+        .extern_path("demo_msgs", "::other::demo_msgs")
+        .type_hashes(&none);
+    assert!(
+        both.unwrap_err()
+            .to_string()
+            .contains("to be generated and to be taken")
+    );
+}

@@ -9,11 +9,8 @@ use quote::{format_ident, quote};
 use super::{Context, definition, message};
 use crate::{
     model::{Declaration, Message},
-    name::{InterfaceName, Kind},
+    name::{InterfaceName, Kind, SOURCE},
 };
-
-/// The constant in which the text is kept: a service may be called `SOURCE`, but no name ends in `_`.
-const SOURCE: &str = "SOURCE_";
 
 /// The text of the file for an interface.
 pub(super) fn emit(

@@ -91,7 +91,7 @@ fn emit_field(field: &Field, message: &Message, context: &Context<'_>) -> TokenS
 fn emit_constants(constants: &[Constant], message: &Ident) -> Option<TokenStream> {
     let constants = constants.iter().map(|constant| {
         let docs = doc::attributes(&constant.doc);
-        let ident = format_ident!("{}", constant.name);
+        let ident = format_ident!("{}", rust_name(&constant.name));
         let constant_type = types::constant_type(&constant.constant_type);
         let value = value::emit(&constant.value, &constant.constant_type);
         quote!(#docs pub const #ident: #constant_type = #value;)

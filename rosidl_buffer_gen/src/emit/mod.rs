@@ -47,7 +47,8 @@ pub(crate) fn emit(
             continue;
         }
         let module = rust_name(package.as_str());
-        let folder = sources.join(&module);
+        let folder_name = folder_name(&module);
+        let folder = sources.join(&folder_name);
         let mut kinds = Vec::new();
         for kind in Kind::ALL {
             let declarations = interfaces.declarations.iter();
@@ -82,6 +83,7 @@ pub(crate) fn emit(
         packages.push(scaffold::Entry {
             name: package.to_string(),
             module,
+            folder: folder_name,
         });
     }
     let context = Context {
@@ -108,6 +110,14 @@ pub(crate) fn emit(
         }
     }
     files
+}
+
+/// The folder of a package's module. Some names have a meaning beside the file that declares the modules.
+fn folder_name(module: &str) -> String {
+    match module {
+        "interfaces" | "lib" | "bin" => format!("{module}_"),
+        other => other.to_owned(),
+    }
 }
 
 /// The file for one interface, still to be made.

@@ -11,6 +11,8 @@ const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) module: String,
+    /// Called like the module, if it can be.
+    pub(super) folder: String,
 }
 
 #[derive(Template)]
@@ -85,7 +87,12 @@ pub(super) fn cargo_toml(package: &CratePackage) -> String {
 }
 
 fn toml_string(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let escaped = text.chars().map(|character| match character {
+        '\\' | '"' => format!("\\{character}"),
+        control if control.is_control() => format!("\\u{:04x}", u32::from(control)),
+        other => other.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 /// Rendering into a string fails only where a template calls code that fails; these do not.

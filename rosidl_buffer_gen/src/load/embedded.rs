@@ -1,6 +1,6 @@
-//! Definitions that come with those that they refer to, from the settings or inside of a file.
+//! Definitions that the settings give, with those that they refer to.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     LoadedFile, LoadedMessage, LoadedPackage,
@@ -39,7 +39,7 @@ impl Loader<'_> {
     }
 
     /// Keeps the definitions of one text, and asks for what they refer to beyond one another.
-    pub(super) fn embed(&mut self, source: &Arc<Source>, definitions: Vec<Embedded>) {
+    fn embed(&mut self, source: &Arc<Source>, definitions: Vec<Embedded>) {
         let text = |source: &Arc<Source>, found: &Embedded| {
             source.text()[found.span.clone()].trim().to_owned()
         };
@@ -58,19 +58,18 @@ impl Loader<'_> {
             self.embedded
                 .insert(found.name.clone(), (source.clone(), found));
         }
-        let trees = self
-            .embedded
-            .values()
-            .filter(|(other, _)| Arc::ptr_eq(other, source));
-        let trees: Vec<_> = trees
-            .flat_map(|(_, found)| references(&found.tree))
+        let definitions = self.embedded.values();
+        let here = definitions.filter(|(other, _)| Arc::ptr_eq(other, source));
+        let missing: BTreeSet<_> = here
+            .flat_map(|(_, found)| references(&found.tree, found.name.package()))
+            .filter(|(package, name)| {
+                let target = InterfaceName::new(package.clone(), Kind::Msg, name);
+                target.is_none_or(|target| !self.embedded.contains_key(&target))
+            })
+            .map(|(package, _)| package)
             .collect();
-        for target in trees {
-            let is_here =
-                |name: &InterfaceName| *name.package() == target.0 && name.name() == target.1;
-            if !self.embedded.keys().any(is_here) {
-                self.enqueue(&target.0);
-            }
+        for package in missing {
+            self.enqueue(&package);
         }
     }
 

@@ -14,10 +14,11 @@ use crate::{
     name::{InterfaceName, Kind, PackageName},
     package::{InterfaceFile, Language, Package, Places, Root},
     source::{Location, Source},
+    suggest::closest,
     syntax::{
         Embedded,
         ast::{Base, Message},
-        parse_definition, parse_idl, parse_interface,
+        parse_idl, parse_interface, parse_message,
     },
 };
 
@@ -33,7 +34,7 @@ pub(super) struct Loader<'a> {
     seen: BTreeSet<PackageName>,
     queue: VecDeque<PackageName>,
     pub(super) loaded: Loaded,
-    /// What was inside of other definitions.
+    /// The definitions that the settings give.
     pub(super) embedded: BTreeMap<InterfaceName, (Arc<Source>, Embedded)>,
     /// Whether files are read, but not parsed.
     texts_only: bool,
@@ -160,16 +161,50 @@ impl<'a> Loader<'a> {
                 );
             }
         }
+        self.check_extern_paths();
+        for package in self.requested.clone() {
+            self.enqueue(&package);
+        }
+        // Of a package that is only in definitions, only these are asked for.
+        self.requested
+            .extend(self.embedded.keys().map(|name| name.package().clone()));
+    }
+
+    fn check_extern_paths(&mut self) {
         for (name, path) in &self.config.extern_paths {
-            let absolute = path.starts_with("::") || path.starts_with("crate::");
-            if !absolute || syn::parse_str::<syn::Path>(path).is_err() {
+            let is_absolute = path.starts_with("::") || path.starts_with("crate::");
+            let has_arguments = |path: &syn::Path| {
+                let mut segments = path.segments.iter();
+                segments.any(|segment| !segment.arguments.is_none())
+            };
+            let parsed = syn::parse_str::<syn::Path>(path);
+            let is_module = parsed.is_ok_and(|path| !has_arguments(&path));
+            if !is_absolute || !is_module {
                 self.error(
                     Code::BadConfig,
                     format!("`{path}` is not the absolute path of a module"),
                     format!("for example `::my_crate::{name}`"),
                 );
             }
-            if self.config.packages.contains(name) {
+            let package = PackageName::new(name);
+            let is_there = |package: &PackageName| self.loaded.available.contains(package);
+            if !package.as_ref().is_some_and(is_there) {
+                let available = self.loaded.available.iter().map(PackageName::as_str);
+                let help = match closest(name, available) {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => {
+                        "it must be found, for its interfaces are part of type hashes".to_owned()
+                    }
+                };
+                let message =
+                    format!("there is no package `{name}`, which is to be taken from `{path}`");
+                self.error(Code::BadConfig, message, help);
+            }
+            let is_given = self
+                .embedded
+                .keys()
+                .any(|given| given.package().as_str() == name);
+            if self.config.packages.contains(name) || is_given {
                 self.error(
                     Code::BadConfig,
                     format!(
@@ -179,12 +214,6 @@ impl<'a> Loader<'a> {
                 );
             }
         }
-        for package in self.requested.clone() {
-            self.enqueue(&package);
-        }
-        // Of a package that is only in definitions, only these are asked for.
-        self.requested
-            .extend(self.embedded.keys().map(|name| name.package().clone()));
     }
 
     pub(super) fn enqueue(&mut self, package: &PackageName) {
@@ -228,7 +257,8 @@ impl<'a> Loader<'a> {
                 self.loaded.left_over.insert(name.clone(), folder);
             }
             // A package that is only referred to is missed where that is done.
-            if self.requested.contains(name) {
+            let is_given = self.embedded.keys().any(|given| given.package() == name);
+            if self.requested.contains(name) && !is_given {
                 self.diagnostics.push(self.loaded.unknown_package(name));
             }
             return;
@@ -304,29 +334,23 @@ impl<'a> Loader<'a> {
         source: Source,
         installed_hashes: Option<PathBuf>,
     ) {
-        let mut span = 0..source.text().len();
-        let mut embedded = Vec::new();
         let trees = if self.texts_only {
             Vec::new()
         } else if language == Language::Idl {
             parse_idl(&name, &source, self.diagnostics)
         } else if name.kind() == Kind::Msg {
-            let (tree, own, others) = parse_definition(&source, self.diagnostics);
-            (span, embedded) = (own, others);
-            vec![tree]
+            vec![parse_message(&source, self.diagnostics)]
         } else {
             parse_interface(name.kind(), &source, self.diagnostics)
         };
         for message in name.kind().implied_messages() {
             self.enqueue(message.package());
         }
+        let span = 0..source.text().len();
         let source = Arc::new(source);
-        if !embedded.is_empty() {
-            self.embed(&source, embedded);
-        }
         for (tree, suffix) in trees.into_iter().zip(name.kind().parts()) {
-            for (package, message) in references(&tree) {
-                let target = InterfaceName::new(package.clone(), Kind::Msg, &message);
+            for (package, message) in references(&tree, name.package()) {
+                let target = InterfaceName::new(package.clone(), Kind::Msg, message);
                 if target.is_none_or(|target| !self.embedded.contains_key(&target)) {
                     self.enqueue(&package);
                 }
@@ -346,16 +370,20 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The messages of other packages that fields are of: package and name.
-pub(super) fn references(tree: &Message) -> Vec<(PackageName, String)> {
+/// The messages that fields are of: package and name.
+pub(super) fn references<'t>(
+    tree: &'t Message,
+    own: &PackageName,
+) -> impl Iterator<Item = (PackageName, &'t str)> {
     let bases = tree.fields.iter().map(|field| &field.field_type.base);
-    let named = bases.filter_map(|base| match base {
-        Base::Named {
-            package: Some(package),
-            name,
-            ..
-        } => Some((PackageName::new(package)?, name.clone())),
+    bases.filter_map(move |base| match base {
+        Base::Named { package, name, .. } => {
+            let package = match package {
+                Some(package) => PackageName::new(package)?,
+                None => own.clone(),
+            };
+            Some((package, name.as_str()))
+        }
         _ => None,
-    });
-    named.collect()
+    })
 }

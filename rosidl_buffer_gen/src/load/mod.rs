@@ -57,7 +57,7 @@ impl Loaded {
             inputs.add(name.as_str());
             inputs.add(&package.found);
         }
-        // What is inside of other definitions depends on nothing else.
+        // Definitions that the settings give depend on nothing else.
         let files = self.declarations.iter();
         for (name, file) in files.filter(|(_, file)| !file.is_embedded) {
             inputs.add(&name.to_string());
@@ -106,7 +106,7 @@ pub(crate) struct LoadedPackage {
     pub(crate) found: String,
     /// Where else there is one of this name, in words.
     pub(crate) hides: Vec<String>,
-    /// Whether it consists only of what was inside of other definitions.
+    /// Whether it consists only of definitions that the settings give.
     is_embedded: bool,
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct LoadedFile {
     pub(crate) installed_hashes: Option<PathBuf>,
     /// The place of the definition in the text.
     pub(crate) span: Span,
-    /// Whether the definition is inside of another's.
+    /// Whether the settings give the definition.
     is_embedded: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Which interfaces are generated, where the settings choose among them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::Config,
@@ -36,6 +36,13 @@ pub(super) fn apply(
         }
     }
     let any = |patterns: &[String], name| patterns.iter().any(|pattern| matches(pattern, name));
+    let declared = interfaces.declarations.keys();
+    let with_parts = declared.flat_map(|name| {
+        let parts = name.kind().parts().iter();
+        parts.map(move |suffix| (name.with(suffix), name.clone()))
+    });
+    // An `.idl` file may refer to a part of a service or an action.
+    let declared_by: BTreeMap<_, _> = with_parts.collect();
     let mut kept = BTreeSet::new();
     let mut queue: Vec<InterfaceName> = of_requested
         .iter()
@@ -52,7 +59,7 @@ pub(super) fn apply(
             let part = interfaces.messages.get(&name.with(suffix));
             for field in part.iter().flat_map(|part| &part.fields) {
                 if let ValueType::Namespaced(target) = field.field_type.value_type() {
-                    queue.push(target.clone());
+                    queue.push(declared_by.get(target).unwrap_or(target).clone());
                 }
             }
         }

@@ -8,19 +8,28 @@ use crate::{
     config::{Config, NameHook},
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::{Interfaces, Message, Placement},
-    name::{rust_name, view_name},
+    name::{InterfaceName, SOURCE, rust_name, view_name},
     pattern::matches,
 };
 
-/// What is derived for every message.
-const USUAL: [&str; 3] = ["Debug", "Clone", "PartialEq"];
+/// What every message implements anyway.
+const USUAL: [&str; 5] = ["Debug", "Clone", "PartialEq", "Default", "BufferMessage"];
 
 pub(super) fn apply(interfaces: &mut Interfaces, config: &Config, diagnostics: &mut Diagnostics) {
     let derives = parsed(&config.derives, diagnostics, |text| {
         let paths = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
-        paths.parse_str(text).is_ok()
+        let has_arguments = |path: &syn::Path| {
+            path.segments
+                .iter()
+                .any(|segment| !segment.arguments.is_none())
+        };
+        let paths = paths.parse_str(text);
+        paths.is_ok_and(|paths| !paths.is_empty() && !paths.iter().any(has_arguments))
     });
-    let is_attribute = |text: &str| syn::Attribute::parse_outer.parse_str(text).is_ok();
+    let is_attribute = |text: &str| {
+        let attributes = syn::Attribute::parse_outer.parse_str(text);
+        attributes.is_ok_and(|attributes| !attributes.is_empty())
+    };
     let type_attributes = parsed(&config.type_attributes, diagnostics, is_attribute);
     let field_attributes = parsed(&config.field_attributes, diagnostics, is_attribute);
     let mut used = HashSet::new();
@@ -91,7 +100,8 @@ fn add_to<'a>(
             .map(str::trim)
             .filter(|path| !path.is_empty())
         {
-            if !USUAL.contains(&path) && !message.derives.iter().any(|other| other == path) {
+            let last = path.rsplit("::").next().unwrap_or(path).trim();
+            if !USUAL.contains(&last) && !message.derives.iter().any(|other| other == path) {
                 message.derives.push(path.to_owned());
             }
         }
@@ -158,7 +168,7 @@ fn name_types(interfaces: &mut Interfaces, hook: Option<&NameHook>, diagnostics:
             let chosen = hook
                 .filter(|_| is_emitted)
                 .and_then(|hook| (hook.0)(&name.to_string()))
-                .filter(|chosen| check_name(&name.to_string(), chosen, diagnostics))
+                .filter(|chosen| check_type_name(&name, chosen, diagnostics))
                 .unwrap_or(usual);
             let module = (name.package().clone(), kind);
             if !taken.entry(module).or_default().insert(chosen.clone()) && hook.is_some() {
@@ -184,9 +194,21 @@ fn name_types(interfaces: &mut Interfaces, hook: Option<&NameHook>, diagnostics:
     interfaces.rust_names = names;
 }
 
+/// The same for a type. Modules and a constant are in the same place: their names are not to be had.
+fn check_type_name(of: &InterfaceName, name: &str, diagnostics: &mut Diagnostics) -> bool {
+    if name.contains(char::is_uppercase) && name != SOURCE {
+        return check_name(&of.to_string(), name, diagnostics);
+    }
+    let message = format!("`{name}`, chosen for {of}, is not a name for a type");
+    let help = format!("one with an upper case letter in it, and not `{SOURCE}`");
+    diagnostics.push(Diagnostic::new(Code::BadConfig, message).help(help));
+    false
+}
+
 /// Whether a name that a function of the settings gave is one; what is wrong is told.
 fn check_name(what: &str, name: &str, diagnostics: &mut Diagnostics) -> bool {
-    let is_right = syn::parse_str::<syn::Ident>(name).is_ok() && !name.starts_with("__");
+    let is_plain = !name.starts_with("r#") && !name.starts_with("__");
+    let is_right = is_plain && syn::parse_str::<syn::Ident>(name).is_ok();
     if !is_right {
         let message = format!("`{name}`, chosen for {what}, is not a name in Rust");
         let help = "an identifier that is no keyword and does not start with two underscores";

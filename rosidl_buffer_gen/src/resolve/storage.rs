@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
-    load::Loaded,
+    load::{Loaded, LoadedMessage},
     model::{Field, FieldType, Interfaces, Storage, ValueType},
     name::InterfaceName,
 };
@@ -59,7 +59,11 @@ pub(super) fn decide(interfaces: &mut Interfaces, loaded: &Loaded, diagnostics: 
                     field.name, layout.size
                 );
                 let diagnostic = Diagnostic::new(Code::BadBound, text);
-                diagnostics.push(at_field(diagnostic, loaded, name, &field.name));
+                match loaded.messages.get(name) {
+                    Some(parsed) => diagnostics
+                        .push_with(&parsed.source, || at_field(diagnostic, parsed, &field.name)),
+                    None => diagnostics.push(diagnostic),
+                }
             }
             let layout =
                 if matches!(field.field_type, FieldType::Array(..)) && layout.size > MAX_INLINE {
@@ -95,7 +99,8 @@ fn layout(field: &Field, known: &HashMap<InterfaceName, Layout>) -> Layout {
         FieldType::Array(item, length) => {
             let item = value_layout(item, known);
             Layout {
-                size: item.size.saturating_mul(*length),
+                // A message without fields takes no memory here, but a byte on the wire.
+                size: item.size.max(1).saturating_mul(*length),
                 ..item
             }
         }
@@ -126,21 +131,9 @@ fn value_layout(value: &ValueType, known: &HashMap<InterfaceName, Layout>) -> La
     }
 }
 
-fn at_field(
-    diagnostic: Diagnostic,
-    loaded: &Loaded,
-    message: &InterfaceName,
-    field: &str,
-) -> Diagnostic {
-    let Some(parsed) = loaded.messages.get(message) else {
-        return diagnostic;
-    };
-    match parsed
-        .tree
-        .fields
-        .iter()
-        .find(|found| found.name.text == field)
-    {
+fn at_field(diagnostic: Diagnostic, parsed: &LoadedMessage, field: &str) -> Diagnostic {
+    let mut fields = parsed.tree.fields.iter();
+    match fields.find(|found| found.name.text == field) {
         Some(found) => diagnostic.at(&parsed.source, found.field_type.span.clone(), ""),
         None => diagnostic,
     }

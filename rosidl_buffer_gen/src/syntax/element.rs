@@ -30,6 +30,9 @@ pub(super) fn parse_element(
         let (label, help) = if line.starts_with("---") {
             let help = "between the parts of a service or an action, a line is `---` without anything else";
             ("", help)
+        } else if line.starts_with("==") {
+            let help = "a definition that holds those it refers to is given by `definition`, not as a file of a package";
+            ("", help)
         } else {
             (
                 "a name is missing",
@@ -48,7 +51,11 @@ pub(super) fn parse_element(
     let mut inner = declaration.into_inner();
     let name = inner.next()?;
     let name_start = start + name.as_span().start();
-    let name = name.as_str().trim_end_matches(is_space);
+    let name = if is_constant {
+        name.as_str().trim_end_matches(is_space)
+    } else {
+        name.as_str()
+    };
     let value = inner.next();
     let value = value.map(|value| (value.as_str(), start + value.as_span().start()));
 

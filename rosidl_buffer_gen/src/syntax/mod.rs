@@ -20,7 +20,7 @@ mod sections;
 mod value;
 
 pub(crate) use idl::parse_idl;
-pub(crate) use parse::{Embedded, parse_definition, parse_interface};
+pub(crate) use parse::{Embedded, parse_definition, parse_interface, parse_message};
 
 /// What pest makes of `grammar.pest`.
 mod grammar {

@@ -29,8 +29,14 @@ pub(crate) struct Embedded {
     pub(crate) tree: Message,
 }
 
-/// Reads a message file, which may hold the definitions that it refers to as well. The place is that of
-/// its own definition.
+/// Reads a message file. What is wrong is told; the rest is in the tree.
+pub(crate) fn parse_message(source: &Source, diagnostics: &mut Diagnostics) -> Message {
+    let (text, start) = prepare(source, diagnostics);
+    parse_part(source, &text, start..text.len(), diagnostics)
+}
+
+/// Reads the definition of a message, which may hold those that it refers to as well. The place is that of
+/// its own text.
 pub(crate) fn parse_definition(
     source: &Source,
     diagnostics: &mut Diagnostics,
@@ -56,12 +62,11 @@ pub(crate) fn parse_interface(
 ) -> Vec<Message> {
     let (text, start) = prepare(source, diagnostics);
     let expected = kind.parts().len();
-    let mut parts = parts(&text, start);
+    let (mut parts, separators) = parts(&text, start);
     if parts.len() != expected {
         // Of too many, the first that there should not be.
-        let place = parts.get(expected).map_or(text.len()..text.len(), |part| {
-            part.start.saturating_sub(SEPARATOR.len() + 1)..part.start.saturating_sub(1)
-        });
+        let surplus = separators.get(expected - 1).cloned();
+        let place = surplus.unwrap_or(text.len()..text.len());
         let message = format!(
             "{} has {} `---`, this file has {}",
             kind.with_article(),
@@ -104,18 +109,19 @@ fn prepare(source: &Source, diagnostics: &mut Diagnostics) -> (String, usize) {
     (text, BYTE_ORDER_MARK.len())
 }
 
-/// The places of the parts, between the lines `---`.
-fn parts(text: &str, start: usize) -> Vec<Span> {
-    let mut parts = Vec::new();
+/// The places of the parts, and of the lines `---` between them.
+fn parts(text: &str, start: usize) -> (Vec<Span>, Vec<Span>) {
+    let (mut parts, mut separators) = (Vec::new(), Vec::new());
     let mut part_start = start;
     for line in lines(&text[start..]) {
         if text[start..][line.span.clone()] == *SEPARATOR {
             parts.push(part_start..start + line.span.start);
+            separators.push(start + line.span.start..start + line.span.end);
             part_start = start + line.end_with_separator;
         }
     }
     parts.push(part_start..text.len());
-    parts
+    (parts, separators)
 }
 
 /// The names of the parts, in words.

@@ -15,7 +15,7 @@ use crate::{
     diagnostic::{Code, Diagnostic},
     name::{InterfaceName, Kind, is_message_name},
     source::{Span, lines},
-    syntax::ast::{Array, Base, Comment, Constant, Field, Message, Name, Type},
+    syntax::ast::{Array, Base, Comment, Constant, Field, Message, Name, Primitive, Type},
 };
 
 /// What ROS 2 writes into a struct that has no other member.
@@ -23,6 +23,9 @@ const PLACEHOLDER: &str = "structure_needs_at_least_one_member";
 
 /// What ROS 2 appends to the name of a struct for the module with its constants.
 const CONSTANTS_SUFFIX: &str = "_Constants";
+
+/// A declaration of more names than this is refused: each gets a copy of the comment and the default value.
+const MAX_DECLARATORS: usize = 100;
 
 /// More typedefs than this that lead to one another are taken for a circle.
 const MAX_TYPEDEFS: usize = 32;
@@ -100,7 +103,14 @@ impl<'r> Lowering<'r, '_> {
             );
         }
         let default = self.default_of(&member.annotations);
-        for declarator in &member.declarators {
+        let comment = self.comment(&member.annotations);
+        if let Some(surplus) = member.declarators.get(MAX_DECLARATORS) {
+            self.reader.error(surplus.name.span.clone(), || {
+                let message = format!("more than {MAX_DECLARATORS} names are declared at once");
+                Diagnostic::new(Code::Unsupported, message).help("divide the declaration")
+            });
+        }
+        for declarator in member.declarators.iter().take(MAX_DECLARATORS) {
             let spec = &member.type_spec;
             let Some(resolved) = self.resolve(spec, declarator.length, &member.type_span) else {
                 return;
@@ -117,7 +127,7 @@ impl<'r> Lowering<'r, '_> {
                 },
             };
             fields.push(Field {
-                comment: self.comment(&member.annotations),
+                comment: comment.clone(),
                 field_type: Type {
                     base,
                     array,
@@ -269,13 +279,15 @@ fn is_of(module: &ConstantModule, part: &Struct) -> bool {
 
 /// Whether a struct has a member only because IDL wants one.
 fn is_placeholder(members: &[Member]) -> bool {
-    match members {
-        [member] => match member.declarators.as_slice() {
-            [declarator] => declarator.name.text == PLACEHOLDER,
-            _ => false,
-        },
-        _ => false,
-    }
+    let [member] = members else { return false };
+    let [declarator] = member.declarators.as_slice() else {
+        return false;
+    };
+    let is_uint8 = matches!(
+        member.type_spec,
+        TypeSpec::Element(Element::Primitive(Primitive::Uint8))
+    );
+    is_uint8 && declarator.name.text == PLACEHOLDER && declarator.length.is_none()
 }
 
 fn find<'s>(annotations: &'s [Annotation], name: &str) -> impl Iterator<Item = &'s Annotation> {
