@@ -68,7 +68,7 @@ def run(command):
 
 
 def cpu(command):
-    """User and system time of a command and its children, in seconds."""
+    """User and system time of a command and of what it starts, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run(command)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -113,16 +113,14 @@ def write_crates():
             if path.name != "target":
                 shutil.rmtree(path)
     manifest = BENCH / "Cargo.toml"
-    subprocess.run(
-        ["cargo", "run", "--quiet", "--release", "--manifest-path", manifest, "--bin", "crates", FOLDER],
-        check=True,
-    )
+    command = ["cargo", "run", "--quiet", "--release", "--manifest-path", manifest, "--bin", "crates", FOLDER]
+    interfaces = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     variant("without_views", without_views)
     variant("plain", plain)
     every = list(messages())
     user("uses_image", ["sensor_msgs::msg::Image"])
     user("uses_all", every)
-    return len(every)
+    return interfaces, len(every)
 
 
 def measure(sides, runs):
@@ -147,7 +145,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3)
     runs = parser.parse_args().runs
-    count = write_crates()
+    interfaces, structs = write_crates()
     theirs = "roslibrust_codegen 0.26.0 (serde, no CDR)"
     sides = {
         "rosidl_buffer_gen": ("ours", []),
@@ -156,11 +154,11 @@ def main():
         "rosidl_buffer_gen, without views": ("without_views", []),
         "the same structs, only `Debug`, `Clone`, `PartialEq`": ("plain", []),
         "a crate that encodes, decodes and views `Image`": ("uses_image", []),
-        f"a crate that does so with all {count} structs": ("uses_all", []),
+        f"a crate that does so with all {structs} structs": ("uses_all", []),
     }
     medians = measure(sides, runs)
     steps = list(STEPS)
-    print(f"CPU seconds, median of {runs}\n")
+    print(f"{interfaces} messages and services, CPU seconds, median of {runs}\n")
     print("| what is compiled |", " | ".join(steps), "| roslibrust_codegen takes |")
     print("|---|---|---|---|---|")
     for name in sides:
