@@ -70,12 +70,12 @@ fn derive(
 /// | `string_bound = N` | a string of at most `N` Unicode code points, `string<=N` |
 /// | `default = literal` | the initial value: a number, boolean, string, or an array `[a, b]` of these |
 ///
+/// Types carry the rest: `BoundedString<N>`, `BoundedSequence<T, N>`, `WString`, `[T; N]`.
+///
 /// # The view
 /// `cdr::view` gives a struct with the message's fields as they lie in the bytes, each as public as the message's own. It
 /// is called `View<'_, Message>`; with the attribute `view` it stands beside the message as `MessageRef<'_>` too. Patterns
 /// of it end in `..`.
-///
-/// Types carry the rest: `BoundedString<N>`, `BoundedSequence<T, N>`, `WString`, `[T; N]`.
 #[proc_macro_derive(BufferMessage, attributes(ros2))]
 pub fn derive_buffer_message(tokens: TokenStream) -> TokenStream {
     derive(tokens, |item| {
@@ -99,7 +99,7 @@ pub fn derive_buffer_message(tokens: TokenStream) -> TokenStream {
 /// | `name = "Type"` | the service's name, if it is not the struct's |
 /// | `hash = "RIHS01_…"` | the type hash, if it is known; else it is computed from the parts |
 /// | `source = TEXT`, `encoding = "srv"` | the file that the service was made from, and how it is written |
-/// | `request = Type`, `response = Type` | the parts, if their names differ from the service's |
+/// | `request = Type`, `response = Type` | the parts, if the structs have other names; the ROS names are `Type_Request` and `Type_Response` all the same |
 /// | `event_info = Type` | `service_msgs/msg/ServiceEventInfo`, if it is not to be the runtime's own struct |
 /// | `crate = "path"` | where the runtime is, if not `::rosidl_buffer_runtime` |
 #[proc_macro_derive(Service, attributes(ros2))]
@@ -123,7 +123,7 @@ pub fn derive_service(tokens: TokenStream) -> TokenStream {
 /// | `name = "Type"` | the action's name, if it is not the struct's |
 /// | `hash = "RIHS01_…"` | the type hash, if it is known; else it is computed from the parts |
 /// | `source = TEXT`, `encoding = "action"` | the file that the action was made from, and how it is written |
-/// | `goal = Type`, `result = Type`, `feedback = Type` | the parts, if their names differ from the action's |
+/// | `goal = Type`, `result = Type`, `feedback = Type` | the parts, if the structs have other names; the ROS names are `Type_Goal`, `Type_Result` and `Type_Feedback` all the same |
 /// | `goal_id = Type` | `unique_identifier_msgs/msg/UUID`, if it is not to be the runtime's own struct |
 /// | `time = Type` | `builtin_interfaces/msg/Time`, likewise |
 /// | `event_info = Type` | `service_msgs/msg/ServiceEventInfo`, likewise |

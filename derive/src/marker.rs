@@ -12,6 +12,7 @@ use crate::interface::Interface;
 /// A struct that is to become a service or an action.
 pub(crate) struct Marker {
     pub(crate) interface: Interface,
+    kind: &'static MarkerKind,
     types: Vec<(String, Type)>,
 }
 
@@ -46,7 +47,7 @@ pub(crate) const ACTION: MarkerKind = MarkerKind {
 };
 
 impl Marker {
-    pub(crate) fn from_item(item: &DeriveInput, kind: &MarkerKind) -> Result<Self> {
+    pub(crate) fn from_item(item: &DeriveInput, kind: &'static MarkerKind) -> Result<Self> {
         let mut errors = Errors::default();
         let names: Vec<_> = kind.parts.iter().map(|(name, _)| *name).collect();
         let allowed: Vec<_> = names.iter().chain(kind.others).copied().collect();
@@ -97,7 +98,16 @@ impl Marker {
                 types.push(((*name).to_owned(), syn::parse_quote!(#ident)));
             }
         }
-        Ok(Self { interface, types })
+        Ok(Self {
+            interface,
+            kind,
+            types,
+        })
+    }
+
+    /// The attributes of the parts and the suffixes of their names.
+    pub(crate) fn parts(&self) -> &'static [(&'static str, &'static str)] {
+        self.kind.parts
     }
 
     /// The type of that attribute, given or found by its name.

@@ -25,6 +25,7 @@ pub mod serde {
     pub use crate::serde_impl::*;
 }
 
+use crate::definition::{equal, push};
 use crate::field::attribute;
 
 #[inline]
@@ -156,6 +157,31 @@ pub fn decode_plain<M: Field>(decoder: &mut Decoder<'_>) -> Result<Option<M>, De
 /// A function, because the compiler evaluates constants that only name another one.
 pub const fn mention<M: Message>() -> Option<&'static Described> {
     Some(M::DESCRIBED)
+}
+
+/// Refuses a message that is not the part of that name, when the program compiles.
+///
+/// # Panics
+/// When it is another message.
+#[track_caller]
+pub const fn require_part<M: Message>(part: &str, name: &str) {
+    if equal(M::TYPE_NAME, name) {
+        return;
+    }
+    // A constant cannot format. No two names are longer than this.
+    let mut text = [0; 1024];
+    let mut len = push(&mut text, 0, "the ");
+    len = push(&mut text, len, part);
+    len = push(&mut text, len, " must be `");
+    len = push(&mut text, len, name);
+    len = push(&mut text, len, "`, but this struct is `");
+    len = push(&mut text, len, M::TYPE_NAME);
+    len = push(&mut text, len, "`: see its `package`, `kind` and `name`");
+    let (text, _) = text.split_at(len);
+    match core::str::from_utf8(text) {
+        Ok(text) => panic!("{}", text),
+        Err(_) => panic!("names are text"),
+    }
 }
 
 pub fn byte_field_type<F: ByteField>() -> FieldType {

@@ -23,7 +23,7 @@ struct Listed {
     count: usize,
 }
 
-const fn equal(left: &str, right: &str) -> bool {
+pub(crate) const fn equal(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     if left.len() != right.len() {
         return false;
@@ -109,7 +109,7 @@ impl Listed {
     }
 }
 
-const fn push(out: &mut [u8], at: usize, text: &str) -> usize {
+pub(crate) const fn push(out: &mut [u8], at: usize, text: &str) -> usize {
     let end = at + text.len();
     if !out.is_empty() {
         let (_, rest) = out.split_at_mut(at);

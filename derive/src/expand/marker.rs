@@ -1,7 +1,8 @@
 //! `Service` and `Action`: the parts, the names and hashes of the implicit types.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::description;
 use crate::marker::Marker;
@@ -15,12 +16,26 @@ fn associated(marker: &Marker, name: &str, associated: &str, default: &TokenStre
     quote!(type #associated = #ty;)
 }
 
-fn anonymous(marker: &Marker, implementation: &TokenStream) -> TokenStream {
+/// Compares the names of the parts when the struct compiles: hashes and names on the wire are made from the marker's alone.
+fn part_checks(marker: &Marker, of: &TokenStream) -> TokenStream {
+    let (ident, type_name) = (&marker.interface.ident, marker.interface.type_name());
+    let checks = marker.parts().iter().map(|(part, suffix)| {
+        let span = marker.ty(part).map_or_else(|| ident.span(), |ty| ty.span());
+        let name = format!("{type_name}_{suffix}");
+        let associated = format_ident!("{suffix}");
+        quote_spanned!(span=> const _: () = __rt::require_part::<<#ident as __rt::#of>::#associated>(#part, #name);)
+    });
+    quote!(#(#checks)*)
+}
+
+fn anonymous(marker: &Marker, of: &TokenStream, implementation: &TokenStream) -> TokenStream {
     let runtime = &marker.interface.runtime;
+    let checks = part_checks(marker, of);
     quote! {
         const _: () = {
             #[allow(unused_imports)]
             use #runtime::__private as __rt;
+            #checks
             #implementation
         };
     }
@@ -41,6 +56,7 @@ pub(crate) fn service(marker: &Marker) -> TokenStream {
     let (type_hash, generated) = interface.type_hash(&quote!(GeneratedService), &quote!(Service));
     anonymous(
         marker,
+        &quote!(Service),
         &quote! {
             impl __rt::Service for #ident {
                 #(#types)*
@@ -96,6 +112,7 @@ pub(crate) fn action(marker: &Marker) -> TokenStream {
     let (type_hash, generated) = interface.type_hash(&quote!(GeneratedAction), &quote!(Action));
     anonymous(
         marker,
+        &quote!(Action),
         &quote! {
             impl __rt::Action for #ident {
                 #(#types)*

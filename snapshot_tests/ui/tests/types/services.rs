@@ -4,6 +4,14 @@ use rosidl_buffer_runtime::{BufferMessage, Service};
 #[ros2(package = "demo_msgs", kind = "srv", name = "NoResponse_Request")]
 struct Request {}
 
+#[derive(Clone, BufferMessage)]
+#[ros2(package = "demo_msgs", kind = "srv", name = "OtherFields_Request")]
+struct OtherRequest {}
+
+#[derive(Clone, BufferMessage)]
+#[ros2(package = "demo_msgs", kind = "srv", name = "OtherFields_Response")]
+struct OtherResponse {}
+
 #[derive(Service)]
 #[ros2(package = "demo_msgs", request = Request)]
 struct NoResponse;
@@ -15,7 +23,7 @@ struct ServiceEventInfo {
 }
 
 #[derive(Service)]
-#[ros2(package = "demo_msgs", request = Request, response = Request, event_info = ServiceEventInfo)]
+#[ros2(package = "demo_msgs", request = OtherRequest, response = OtherResponse, event_info = ServiceEventInfo)]
 struct OtherFields;
 
 #[derive(Clone, BufferMessage)]
