@@ -18,7 +18,7 @@ fn length_checks(field: &Field) -> Option<TokenStream> {
         .max();
     let check = |constant: TokenStream, len: usize| {
         quote_spanned!(default.span()=>
-            const _: () = assert!(#len <= <#ty as __rt::Field>::#constant, "the default value is longer than the bound of its type");
+            const _: () = __rt::core::assert!(#len <= <#ty as __rt::Field>::#constant, "the default value is longer than the bound of its type");
         )
     };
     Some(match default {

@@ -180,11 +180,11 @@ pub(super) fn expand(message: &Message) -> TokenStream {
         quote! {
             const HAS_BUFFERS: bool = #(#has_buffers)||*;
             #[inline]
-            fn visit_buffers(&self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &dyn __rt::AnyBuffer)) {
+            fn visit_buffers(&self, _: &'static str, __visit: &mut dyn __rt::core::ops::FnMut(&'static str, &dyn __rt::AnyBuffer)) {
                 #(#visit)*
             }
             #[inline]
-            fn visit_buffers_mut(&mut self, _: &'static str, __visit: &mut dyn FnMut(&'static str, &mut dyn __rt::AnyBuffer)) {
+            fn visit_buffers_mut(&mut self, _: &'static str, __visit: &mut dyn __rt::core::ops::FnMut(&'static str, &mut dyn __rt::AnyBuffer)) {
                 #(#visit_mut)*
             }
         }

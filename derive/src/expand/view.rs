@@ -69,7 +69,8 @@ pub(super) fn expand(message: &Message) -> (TokenStream, TokenStream) {
     );
     let structure = quote! {
         #[doc = #doc]
-        #[allow(missing_docs, unreachable_pub)]
+        // The names are the message's own, and what is allowed there is allowed here.
+        #[allow(missing_docs, unreachable_pub, non_camel_case_types, non_snake_case)]
         #vis struct #ident #impl_generics #where_clause {
             #(#fields)*
             // Where nothing is borrowed the lifetime is used all the same. It stands last because a field of a type that

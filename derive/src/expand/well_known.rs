@@ -20,15 +20,18 @@ fn has_fields(message: &Message, expected: &[(&str, &str)]) -> bool {
 
 pub(super) fn expand(message: &Message) -> Option<TokenStream> {
     let ident = &message.ident;
+    // The Rust names, which attributes may part from the ROS names.
+    let fields: Vec<_> = message.fields.iter().map(|field| &field.ident).collect();
     match message.interface()?.type_name().as_str() {
         "unique_identifier_msgs/msg/UUID" if has_fields(message, &[("uuid", "[u8;16]")]) => {
+            let uuid = fields[0];
             Some(quote! {
                 impl __rt::UuidMessage for #ident {
                     fn from_bytes(__bytes: [u8; 16]) -> Self {
-                        Self { uuid: __bytes }
+                        Self { #uuid: __bytes }
                     }
                     fn bytes(&self) -> [u8; 16] {
-                        self.uuid
+                        self.#uuid
                     }
                 }
             })
@@ -36,13 +39,14 @@ pub(super) fn expand(message: &Message) -> Option<TokenStream> {
         "builtin_interfaces/msg/Time"
             if has_fields(message, &[("sec", "i32"), ("nanosec", "u32")]) =>
         {
+            let (sec, nanosec) = (fields[0], fields[1]);
             Some(quote! {
                 impl __rt::TimeMessage for #ident {
                     fn from_parts(__sec: i32, __nanosec: u32) -> Self {
-                        Self { sec: __sec, nanosec: __nanosec }
+                        Self { #sec: __sec, #nanosec: __nanosec }
                     }
                     fn parts(&self) -> (i32, u32) {
-                        (self.sec, self.nanosec)
+                        (self.#sec, self.#nanosec)
                     }
                 }
             })
@@ -58,29 +62,31 @@ pub(super) fn expand(message: &Message) -> Option<TokenStream> {
                 ],
             ) =>
         {
-            let stamp = &message.fields[1].ty;
+            let (event_type, stamp) = (fields[0], fields[1]);
+            let (client_gid, sequence_number) = (fields[2], fields[3]);
+            let time = &message.fields[1].ty;
             Some(quote! {
                 impl __rt::ServiceEventInfoMessage for #ident {
-                    type Time = #stamp;
-                    fn from_parts(__event_type: u8, __stamp: #stamp, __client_gid: [u8; 16], __sequence_number: i64) -> Self {
+                    type Time = #time;
+                    fn from_parts(__event_type: u8, __stamp: #time, __client_gid: [u8; 16], __sequence_number: i64) -> Self {
                         Self {
-                            event_type: __event_type,
-                            stamp: __stamp,
-                            client_gid: __client_gid,
-                            sequence_number: __sequence_number,
+                            #event_type: __event_type,
+                            #stamp: __stamp,
+                            #client_gid: __client_gid,
+                            #sequence_number: __sequence_number,
                         }
                     }
                     fn event_type(&self) -> u8 {
-                        self.event_type
+                        self.#event_type
                     }
-                    fn stamp(&self) -> &#stamp {
-                        &self.stamp
+                    fn stamp(&self) -> &#time {
+                        &self.#stamp
                     }
                     fn client_gid(&self) -> [u8; 16] {
-                        self.client_gid
+                        self.#client_gid
                     }
                     fn sequence_number(&self) -> i64 {
-                        self.sequence_number
+                        self.#sequence_number
                     }
                 }
             })
