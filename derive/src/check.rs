@@ -76,20 +76,11 @@ fn check_field(field: &Field, errors: &mut Errors) {
 fn check_default(value: &Expr, array_allowed: bool) -> Result<()> {
     match value {
         Expr::Lit(ExprLit {
-            lit: Lit::Str(_) | Lit::Int(_) | Lit::Float(_) | Lit::Bool(_),
+            lit: Lit::Str(_) | Lit::Bool(_),
             ..
         }) => Ok(()),
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => check_default(&unary.expr, false),
-        // Numbers without a literal: `f64::NAN`, `f32::INFINITY`.
-        Expr::Path(path)
-            if path
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "NAN" || last.ident == "INFINITY") =>
-        {
-            Ok(())
-        }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) && is_number(&unary.expr) => Ok(()),
+        number if is_number(number) => Ok(()),
         Expr::Array(array) if array_allowed => array
             .elems
             .iter()
@@ -98,6 +89,19 @@ fn check_default(value: &Expr, array_allowed: bool) -> Result<()> {
             other.span(),
             "a default value is a number, boolean or string literal, `f64::NAN`, `f64::INFINITY`, or an array `[a, b]` of these",
         )),
+    }
+}
+
+/// A number without a sign; `f64::NAN` and `f32::INFINITY` have no literal.
+fn is_number(value: &Expr) -> bool {
+    match value {
+        Expr::Lit(ExprLit { lit, .. }) => matches!(lit, Lit::Int(_) | Lit::Float(_)),
+        Expr::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "NAN" || last.ident == "INFINITY"),
+        _ => false,
     }
 }
 

@@ -66,7 +66,7 @@ pub struct DescribedField {
     pub field_type: fn() -> FieldType,
     /// Its default value as Python writes it.
     pub default: &'static str,
-    /// Its default value as a `.msg` file has it, if it can.
+    /// Its default value as a `.msg` file has it; empty if there is none or it cannot stand there.
     pub text_default: &'static str,
 }
 
@@ -188,23 +188,19 @@ impl Described {
         out
     }
 
-    /// What was given, else the fields as a `.msg` file has them. Left out are then default values that cannot stand in
-    /// such a file: strings with quotes of both kinds, with `#`, backslashes or line ends.
+    /// What was given, else the fields as a `.msg` file has them.
     fn own_text(&self) -> String {
         if let Some(text) = self.text {
             return text.to_owned();
         }
-        let fields = self.individual().fields;
         let mut out = String::new();
-        for (index, field) in fields.iter().enumerate() {
-            out.push_str(&type_text(&field.field_type));
+        for field in self.fields {
+            out.push_str(&type_text(&(field.field_type)()));
             out.push(' ');
-            out.push_str(&field.name);
-            if let Some(own) = self.fields.get(index)
-                && !own.text_default.is_empty()
-            {
+            out.push_str(field.name);
+            if !field.text_default.is_empty() {
                 out.push(' ');
-                out.push_str(own.text_default);
+                out.push_str(field.text_default);
             }
             out.push('\n');
         }
@@ -255,9 +251,10 @@ fn primitive_text(id: u8) -> &'static str {
         type_id::DOUBLE => "float64",
         type_id::BOOLEAN => "bool",
         type_id::BYTE => "byte",
+        // IDL's `char`; that of a `.msg` file is a `uint8`, as this is on the wire.
+        type_id::CHAR => "char",
         type_id::STRING => "string",
         type_id::WSTRING => "wstring",
-        // IDL's `char` is one byte on the wire too.
         _ => "uint8",
     }
 }

@@ -66,8 +66,13 @@ pub trait Message: Field + Clone + Send + Sync + 'static {
     /// The message's text and those of all messages that it refers to, as recordings carry them (`ros2msg`): each but the
     /// first behind a line of 80 `=` and a line `MSG: package/Name`, in the order of first mention.
     ///
-    /// Where a struct was not given its `source`, the text is made from its fields. Generated types have the same text as
-    /// a constant, [`GeneratedMessage::DEFINITION`].
+    /// Where a struct was not given its `source`, the text is made from its fields. Left out is then the default value of a
+    /// bounded string that is longer than its bound when `#`, `=`, backslashes or control characters are written as escape
+    /// sequences: ROS 2 refuses such a text.
+    ///
+    /// Generated types have the same text as a constant, [`GeneratedMessage::DEFINITION`]. The types that ROS 2 derives
+    /// from services and actions, such as [`Event`](crate::service::Event) and
+    /// [`FeedbackMessage`](crate::action::FeedbackMessage), have no such constant, but this function.
     ///
     /// ```
     /// use rosidl_buffer_runtime::{BufferMessage, Message};

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Edge, Image, Nothing, Time};
 use rosidl_buffer_runtime::type_description::type_id;
-use rosidl_buffer_runtime::{BufferMessage, GeneratedMessage, Message, cdr};
+use rosidl_buffer_runtime::{BoundedString, BufferMessage, GeneratedMessage, Message, cdr};
 
 #[test]
 fn hashes_equal_those_of_ros() {
@@ -158,7 +158,7 @@ float64 small 1e-07
 int8 int8_value -50
 uint64 uint64_value 18446744073709551615
 string string_value "it's"
-string[] strings
+string[] strings ["", "max value", "it\x27s"]
 int32[1] one [1]
 float32[] two [0.0, -1.125]
 bool[2] bools [false, true]
@@ -207,7 +207,7 @@ fn types_of_idl_that_msg_files_have_not() {
     assert_eq!(cdr::decode::<Characters>(&bytes).unwrap(), characters);
     assert_eq!(
         Characters::definition(),
-        "uint8 a 65\nuint8[2] b\nuint8[<=3] c\nuint16 d\nuint16[] e\n"
+        "char a 65\nchar[2] b\nchar[<=3] c\nuint16 d\nuint16[] e\n"
     );
 }
 
@@ -244,9 +244,53 @@ uint32 nanosec
             "=".repeat(80)
         )
     );
+    assert_eq!(Nothing::definition(), "");
+    #[derive(Clone, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Things {
+        nothing: Nothing,
+        time: Time,
+    }
+    let separator = "=".repeat(80);
     assert_eq!(
-        Nothing::definition(),
-        "uint8 structure_needs_at_least_one_member\n"
+        Things::definition(),
+        format!(
+            "std_msgs/Empty nothing\nbuiltin_interfaces/Time time\n{separator}\nMSG: std_msgs/Empty\n{separator}\nMSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n"
+        )
+    );
+}
+
+/// ROS 2 compares the length in the file with the bound, escape sequences and all.
+#[test]
+fn a_default_that_its_file_could_not_hold_is_left_out() {
+    #[derive(Clone, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Bounded {
+        #[ros2(default = "#")]
+        fits: BoundedString<4>,
+        #[ros2(default = "#")]
+        grown: BoundedString<3>,
+        #[ros2(default = "#", string_bound = 4)]
+        attribute: String,
+        #[ros2(default = "#", string_bound = 3)]
+        grown_attribute: String,
+        #[ros2(default = ["", "="])]
+        list: [BoundedString<4>; 2],
+        #[ros2(default = ["", "="])]
+        grown_list: Vec<BoundedString<3>>,
+        #[ros2(default = "\"\"")]
+        quotes: BoundedString<2>,
+    }
+    assert_eq!(
+        Bounded::definition(),
+        r#"string<=4 fits "\x23"
+string<=3 grown
+string<=4 attribute "\x23"
+string<=3 grown_attribute
+string<=4[2] list ["", "\x3d"]
+string<=3[] grown_list
+string<=2 quotes "\"\""
+"#
     );
 }
 

@@ -3,6 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Expr;
 use syn::spanned::Spanned as _;
 
 use super::field::bounds;
@@ -55,12 +56,27 @@ fn describe(field: &Field, has_text: bool) -> TokenStream {
     };
     // Where the text is given, nobody asks for parts of one.
     let text = if has_text {
-        None
+        quote!("")
     } else {
-        value::in_msg_file(default)
+        text_default(field, default)
     };
-    let (python, text) = (value::python(default), text.unwrap_or_default());
+    let python = value::python(default);
     quote!(__rt::DescribedField { name: #name, field_type: #ty, default: #python, text_default: #text })
+}
+
+/// Nothing, if ROS 2 would refuse the text of a string for being longer than the bound of its type.
+fn text_default(field: &Field, default: &Expr) -> TokenStream {
+    let text = value::in_msg_file(default);
+    let Some(len) = value::grown_len(default) else {
+        return quote!(#text);
+    };
+    let ty = &field.ty;
+    let bound = match (field.string_bound, default) {
+        (Some(bound), _) => quote!(#bound as __rt::core::primitive::usize),
+        (None, Expr::Array(_)) => quote_spanned!(ty.span()=> <#ty as __rt::Field>::ITEM_MAX_LEN),
+        (None, _) => quote_spanned!(ty.span()=> <#ty as __rt::Field>::MAX_LEN),
+    };
+    quote!(if #len <= #bound { #text } else { "" })
 }
 
 /// Types as a tree, so that many do not nest deeply.

@@ -9,6 +9,10 @@ struct Computed {
     b: Vec<u8>,
     #[ros2(string_bound = 2, default = "abc")]
     c: String,
+    #[ros2(default = --1)]
+    d: i32,
+    #[ros2(default = -"e")]
+    e: String,
 }
 
 fn main() {}
