@@ -4,8 +4,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, Fields, GenericArgument, Generics, Ident, Path,
-    PathArguments, Result, Type, TypePath, Visibility,
+    Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, GenericArgument, Generics, Ident,
+    Lit, Path, PathArguments, Result, Type, TypePath, Visibility,
 };
 
 pub(crate) use crate::attr::Text;
@@ -250,19 +250,16 @@ impl Field {
     pub(crate) fn is_closed(&self) -> bool {
         match &self.ty {
             Type::Array(array) => {
-                let fits = matches!(&array.len, Expr::Lit(len) if matches!(&len.lit, syn::Lit::Int(len) if len.base10_digits() != "0"));
+                let fits = matches!(&array.len, Expr::Lit(len) if matches!(&len.lit, Lit::Int(len) if len.base10_digits() != "0"));
                 fits && is_scalar(&array.elem)
             }
+            Type::Path(path) if is_absolute(path, &["std", "vec", "Vec"]) => {
+                matches!(arguments(path)[..], [GenericArgument::Type(item)] if is_scalar(item))
+            }
             Type::Path(path)
-                if is_absolute(path, &["std", "vec", "Vec"])
-                    || is_absolute(path, &["rosidl_buffer_runtime", "BoundedSequence"]) =>
+                if is_absolute(path, &["rosidl_buffer_runtime", "BoundedSequence"]) =>
             {
-                match path.path.segments.last().map(|part| &part.arguments) {
-                    Some(PathArguments::AngleBracketed(arguments)) => {
-                        matches!(arguments.args.first(), Some(GenericArgument::Type(item)) if is_scalar(item))
-                    }
-                    _ => false,
-                }
+                matches!(arguments(path)[..], [GenericArgument::Type(item), GenericArgument::Const(bound)] if is_scalar(item) && is_bound(bound))
             }
             other => is_scalar(other),
         }
@@ -275,9 +272,24 @@ fn is_scalar(ty: &Type) -> bool {
     };
     LEAVES.iter().any(|leaf| path.path.is_ident(leaf))
         || is_absolute(path, &["std", "string", "String"])
-        || ["WString", "BoundedString", "BoundedWString"]
+        || is_absolute(path, &["rosidl_buffer_runtime", "WString"])
+        || ["BoundedString", "BoundedWString"]
             .iter()
             .any(|name| is_absolute(path, &["rosidl_buffer_runtime", name]))
+            && matches!(arguments(path)[..], [GenericArgument::Const(bound)] if is_bound(bound))
+}
+
+/// What stands in `<…>` at the end of the path.
+fn arguments(path: &TypePath) -> Vec<&GenericArgument> {
+    match path.path.segments.last().map(|part| &part.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) => arguments.args.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether it is a literal that is surely within the limits.
+fn is_bound(bound: &Expr) -> bool {
+    matches!(bound, Expr::Lit(ExprLit { lit: Lit::Int(bound), .. }) if matches!(bound.base10_parse::<u32>(), Ok(1..)))
 }
 
 /// Whether the path is `::` and these names: any other may lead to a message.

@@ -94,6 +94,42 @@ fn wide_strings_keep_what_utf8_cannot() {
     );
 }
 
+/// As hostile payloads go: each empty string is four bytes there and 24 in memory.
+#[test]
+fn sequences_of_wide_strings_take_the_memory_that_they_need() {
+    #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Words {
+        #[ros2(wstring)]
+        words: Vec<String>,
+    }
+    let words = Words {
+        words: vec![String::new(); 32_769],
+    };
+    let bytes = cdr::encode(&words).unwrap();
+    let decoded = cdr::decode::<Words>(&bytes).unwrap();
+    assert_eq!(decoded, words);
+    assert!(decoded.words.capacity() * size_of::<String>() <= 8 * bytes.len());
+
+    #[derive(Debug, Clone, BufferMessage)]
+    #[ros2(package = "vec_pkg")]
+    struct Pages {
+        pages: Vec<Words>,
+    }
+    // Each count fits into what is left, both together do not.
+    let mut bytes = vec![0, 1, 0, 0];
+    bytes.extend(999u32.to_le_bytes());
+    bytes.extend(998u32.to_le_bytes());
+    bytes.resize(4 + 4000, 0);
+    let error = cdr::decode::<Pages>(&bytes).unwrap_err();
+    assert!(
+        matches!(error.kind(), DecodeErrorKind::Nested { .. }),
+        "{error}"
+    );
+    assert_eq!(error.field(), "vec_pkg/msg/Pages.pages[0].words");
+    assert_eq!(cdr::view::<Pages>(&bytes).unwrap_err(), error);
+}
+
 #[test]
 fn buffers_are_found_wherever_they_are() {
     #[derive(Debug, Clone, BufferMessage)]

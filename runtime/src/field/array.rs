@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Field, decode_items, not_nested, visit_items, visit_items_mut};
+use super::{Bounds, Field, check_item, decode_items, visit_items, visit_items_mut};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder};
 use crate::description::Described;
@@ -16,7 +16,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
     const FIRST_ALIGN: usize = T::FIRST_ALIGN;
     const MIN_LEN: usize = {
         assert!(N > 0, "ROS 2 has no arrays of length 0");
-        not_nested::<T>();
+        check_item::<T>();
         T::MIN_LEN * N
     };
     const IS_COLLECTION: bool = true;

@@ -93,6 +93,18 @@ pub trait WideField: Field {
 /// What a wide field looks like in a view.
 pub type WideRef<'a, F> = <<F as WideField>::Wide as Field>::Ref<'a>;
 
+/// One by one, into memory whose size was justified before.
+fn decode_items<T: WideField>(
+    decoder: &mut Decoder<'_>,
+    count: usize,
+) -> Result<Vec<T>, DecodeError> {
+    let mut items = Vec::with_capacity(count);
+    for index in 0..count {
+        items.push(T::decode_wide(decoder).map_err(|error| error.in_index(index))?);
+    }
+    Ok(items)
+}
+
 /// Views of `count` wide strings, arrays or sequences of them, each checked.
 fn view_items<'a, T: WideField>(
     decoder: &mut Decoder<'a>,
@@ -155,13 +167,13 @@ impl<T: WideField> WideField for Vec<T> {
 
     fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let count = decoder.sequence_count::<T>()?;
-        (0..count)
-            .map(|index| T::decode_wide(decoder).map_err(|error| error.in_index(index)))
-            .collect()
+        decoder.claim::<T>(count)?;
+        decode_items(decoder, count)
     }
 
     fn view_wide<'a>(decoder: &mut Decoder<'a>) -> Result<WideRef<'a, Self>, DecodeError> {
         let count = decoder.sequence_count::<T>()?;
+        decoder.claim::<T>(count)?;
         view_items::<T>(decoder, count)
     }
 
@@ -214,10 +226,8 @@ impl<T: WideField, const N: usize> WideField for [T; N] {
 
     fn decode_wide(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         decoder.at_least(Self::MIN_LEN)?;
-        let items = (0..N)
-            .map(|index| T::decode_wide(decoder).map_err(|error| error.in_index(index)))
-            .collect::<Result<Vec<T>, _>>()?;
-        // Exactly `N` items were collected.
+        let items = decode_items(decoder, N)?;
+        // `decode_items` gives exactly as many items as asked for.
         Ok(Self::try_from(items).unwrap_or_else(|_| unreachable!("{N} items were decoded")))
     }
 

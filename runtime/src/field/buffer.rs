@@ -2,7 +2,7 @@
 
 use rosidl_type_description::FieldType;
 
-use super::{Bounds, Field};
+use super::{Bounds, Field, checked_bound};
 use crate::bounded::{BoundedBuffer, BoundedSequence, check};
 use crate::buffer::{AnyBuffer, Buffer};
 use crate::cdr::{Decoder, Encoder, align_up};
@@ -75,10 +75,13 @@ impl<T: Element + Field> Field for Buffer<T> {
 impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
     type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
-    const MIN_LEN: usize = 4;
+    const MIN_LEN: usize = {
+        let _ = Self::MAX_LEN;
+        4
+    };
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = true;
-    const MAX_LEN: usize = N;
+    const MAX_LEN: usize = checked_bound(N);
 
     fn field_type() -> FieldType {
         BoundedSequence::<T, N>::field_type()

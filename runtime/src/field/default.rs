@@ -11,7 +11,7 @@ use crate::wstring::WString;
 /// The value of a field for which the interface declares none.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no initial value",
-    note = "a message with `#[ros2(no_default)]` can stand only in messages that have it too"
+    note = "a struct has one by `#[derive(BufferMessage)]`, with or without `Default`"
 )]
 pub trait FieldInit: Sized {
     /// Zero, `false`, empty, or the defaults of a nested message.

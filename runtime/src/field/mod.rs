@@ -163,8 +163,19 @@ fn visit_items_mut<T: Field>(
     }
 }
 
-/// Refuses arrays and sequences in one another, when the program compiles.
-const fn not_nested<T: Field>() {
+/// [`Field::MAX_LEN`] of a bounded type, compared when the program compiles: ROS 2 has bounds from 1 on, and a count takes
+/// 32 bits.
+const fn checked_bound(bound: usize) -> usize {
+    assert!(
+        bound > 0 && bound as u64 <= u32::MAX as u64,
+        "a bound must be between 1 and 4294967295"
+    );
+    bound
+}
+
+/// Refuses arrays and sequences in one another, and items with a bound that is none, when the program compiles.
+const fn check_item<T: Field>() {
+    let _ = T::MAX_LEN;
     assert!(
         !T::IS_COLLECTION,
         "ROS 2 has no arrays or sequences in one another; put a message between them"

@@ -2,7 +2,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Field, not_nested, visit_items, visit_items_mut};
+use super::{Bounds, Field, check_item, checked_bound, visit_items, visit_items_mut};
 use crate::bounded::{BoundedSequence, check};
 use crate::buffer::AnyBuffer;
 use crate::cdr::{Decoder, Encoder, align_up};
@@ -14,7 +14,7 @@ impl<T: Field> Field for Vec<T> {
     type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = {
-        not_nested::<T>();
+        check_item::<T>();
         4
     };
     const IS_COLLECTION: bool = true;
@@ -84,14 +84,15 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
     type Ref<'a> = SeqRef<'a, T>;
     const FIRST_ALIGN: usize = 4;
     const MIN_LEN: usize = {
-        not_nested::<T>();
+        check_item::<T>();
+        let _ = Self::MAX_LEN;
         4
     };
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
     const MENTION: Option<&'static Described> = T::MENTION;
-    const MAX_LEN: usize = N;
+    const MAX_LEN: usize = checked_bound(N);
 
     fn field_type() -> FieldType {
         let item = T::field_type();

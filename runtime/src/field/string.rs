@@ -5,7 +5,7 @@
 
 use rosidl_type_description::{FieldType, type_id};
 
-use super::{Bounds, Field};
+use super::{Bounds, Field, checked_bound};
 use crate::bounded::{BoundedString, BoundedWString, check, check_str};
 use crate::cdr::{Decoder, Encoder, align_up};
 use crate::error::{BoundError, DecodeError, DecodeErrorKind, EncodeError};
@@ -118,8 +118,11 @@ macro_rules! bounded {
         impl<const N: usize> Field for $outer<N> {
             type Ref<'a> = <$inner as Field>::Ref<'a>;
             const FIRST_ALIGN: usize = 4;
-            const MIN_LEN: usize = 4;
-            const MAX_LEN: usize = N;
+            const MIN_LEN: usize = {
+                let _ = Self::MAX_LEN;
+                4
+            };
+            const MAX_LEN: usize = checked_bound(N);
 
             fn field_type() -> FieldType {
                 FieldType {

@@ -17,6 +17,8 @@ use crate::field::Field;
 ///
 /// Numbers and booleans are there by value, strings as `&str`, wide strings as [`WStrRef`], other messages as their own
 /// views, and sequences, arrays and buffers as [`SeqRef`].
+///
+/// A view is invariant in `'a`: one that borrows for longer cannot stand where a shorter lifetime is asked for.
 pub type View<'a, M> = <M as Field>::Ref<'a>;
 
 /// What is read once more from bytes that were checked when the view was made, and that have not changed since.
