@@ -186,7 +186,8 @@ impl Config {
     }
 
     /// Takes the Rust types of all bundled packages from the crate `rosidl_buffer_interfaces`,
-    /// which the crate must then depend on, with the features of the packages that are used.
+    /// which the crate must then depend on, with the features of the packages that are used. Services use
+    /// `service_msgs`, actions `unique_identifier_msgs` and `builtin_interfaces` as well.
     ///
     /// Packages that are named by [`package`](Self::package) are generated all the same. The
     /// definitions of the others are the bundled ones, whatever lies in the search paths.

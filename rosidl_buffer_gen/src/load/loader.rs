@@ -24,6 +24,8 @@ use crate::{
 
 /// The crate that [`Config::extern_bundled`] refers to.
 const INTERFACES_CRATE: &str = "rosidl_buffer_interfaces";
+
+/// Reads packages until nothing is asked for any more.
 pub(super) struct Loader<'a> {
     pub(super) config: &'a Config,
     pub(super) diagnostics: &'a mut Diagnostics,
