@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned as _;
+use syn::spanned::Spanned;
 
 use super::description;
 use crate::marker::Marker;
@@ -20,7 +20,7 @@ fn associated(marker: &Marker, name: &str, associated: &str, default: &TokenStre
 fn part_checks(marker: &Marker, of: &TokenStream) -> TokenStream {
     let (ident, type_name) = (&marker.interface.ident, marker.interface.type_name());
     let checks = marker.parts().iter().map(|(part, suffix)| {
-        let span = marker.ty(part).map_or_else(|| ident.span(), |ty| ty.span());
+        let span = marker.ty(part).map_or_else(|| ident.span(), Spanned::span);
         let name = format!("{type_name}_{suffix}");
         let associated = format_ident!("{suffix}");
         quote_spanned!(span=> const _: () = __rt::require_part::<<#ident as __rt::#of>::#associated>(#part, #name);)

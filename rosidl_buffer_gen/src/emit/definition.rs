@@ -38,10 +38,31 @@ fn value(value: &Value) -> String {
         Value::Float(number) => format!("{number:?}"),
         Value::String(text) => format!("\"{}\"", text.chars().map(escaped).collect::<String>()),
         Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(self::value).collect();
+            let items: Vec<_> = items.iter().map(item).collect();
             format!("[{}]", items.join(", "))
         }
     }
+}
+
+/// An element of a list: readers take quotes off twice, and blanks at the ends.
+fn item(item: &Value) -> String {
+    let Value::String(text) = item else {
+        return value(item);
+    };
+    let inside = text.trim_matches(' ');
+    let before = text.len() - text.trim_start_matches(' ').len();
+    let after = text.len() - before - inside.len();
+    let inside = inside.chars().map(|character| match character {
+        '"' | '\'' | '\\' => format!("\\x{:02x}", u32::from(character)),
+        other => escaped(other),
+    });
+    let blanks = |count| "\\x20".repeat(count);
+    format!(
+        "\"{}{}{}\"",
+        blanks(before),
+        inside.collect::<String>(),
+        blanks(after)
+    )
 }
 
 /// What would end the string, start a comment or make a constant of a field is written as an escape
@@ -81,5 +102,14 @@ mod tests {
     fn nothing_in_a_string_ends_it() {
         let text = Value::String("a\"b\\c#d=e\n\t\u{85}\u{2028}é".to_owned());
         assert_eq!(value(&text), r#""a\"b\\c\x23d\x3de\x0a\x09\x85\u2028é""#);
+    }
+
+    #[test]
+    fn elements_of_lists_are_read_back_as_they_were() {
+        let list = ["it's", " a\"b ", "c\\", "  "].map(|text| Value::String(text.to_owned()));
+        assert_eq!(
+            value(&Value::Array(list.to_vec())),
+            r#"["it\x27s", "\x20a\x22b\x20", "c\x5c", "\x20\x20"]"#
+        );
     }
 }
