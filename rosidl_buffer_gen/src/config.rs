@@ -295,7 +295,9 @@ impl Config {
         self
     }
 
-    /// Writes to this folder; without it, to `OUT_DIR`, which Cargo sets for build scripts.
+    /// Writes to this folder; without it, to `OUT_DIR`, which Cargo sets for build scripts. A file
+    /// `.rosidl_buffer_gen` there tells the next run whether there is anything to do; it may be deleted and
+    /// need not be kept with the code.
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
         self
