@@ -1,11 +1,15 @@
 //! The contract between a buffer and the memory that its bytes live in.
 //!
 //! A [`Storage`] is a run of bytes somewhere. It says where, gives a view when the host can read it in place, and
-//! copies to the host when it cannot. It never interprets the bytes.
+//! copies to the host when it cannot. A [`BufferBackend`] hands storages over: a storage goes in, a small message that
+//! describes it comes out, and the other way round in the process that receives it. Neither interprets the bytes, and
+//! neither knows how messages travel.
 
 use core::any::Any;
+use std::sync::Arc;
 
-use crate::error::BufferError;
+use crate::error::{BackendError, BufferError};
+use crate::message::Message;
 
 /// Bytes in some memory, shared between the clones of a buffer and never changed while shared.
 ///
@@ -51,4 +55,64 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The storage itself, for a backend that looks for its own kind.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// Memory that processes hand over to each other by a descriptor, in place of the bytes themselves.
+///
+/// A backend is registered with a [`BackendRegistry`](crate::BackendRegistry); from there
+/// [`cdr::encode_for`](crate::cdr::encode_for) and [`cdr::decode_payload_with`](crate::cdr::decode_payload_with) use it.
+/// All methods are called from any thread, also at the same time.
+///
+/// Endpoints tell each other a text per backend, the metadata: how this process can be reached, say. It travels in
+/// discovery and may therefore hold no comma, semicolon, slash or white space; the rest is the backend's business.
+///
+/// With the feature `conformance` the function `conformance::check` shows whether a backend keeps this contract.
+pub trait BufferBackend: Send + Sync + 'static {
+    /// What describes a storage to another process: at most
+    /// [`cdr::DESCRIPTOR_MAX`](crate::cdr::DESCRIPTOR_MAX) bytes when encoded.
+    type Descriptor: Message;
+
+    /// The name on the wire, made of `a` to `z`, digits and `_`; the same as [`Storage::backend_type`] of its storages.
+    fn backend_type(&self) -> &str;
+
+    /// What endpoints of this process tell others about this backend.
+    fn backend_metadata(&self) -> String {
+        String::new()
+    }
+
+    /// Whether the host reads storages of this backend in place; such backends are accepted unless the user says otherwise.
+    fn is_host_readable(&self) -> bool {
+        false
+    }
+
+    /// An endpoint of another process was discovered that names this backend with this metadata. Must not block; may be
+    /// called often, and with anything that a stranger writes.
+    fn on_discovering_endpoint(&self, _metadata: &str) {}
+
+    /// Describes the storage to one peer. `None`: this peer gets the bytes, because it is unknown or cannot reach the
+    /// memory, or because the storage is none of this backend's.
+    ///
+    /// # Errors
+    /// When the storage cannot be described although it should; the message is not sent to this peer then.
+    fn create_descriptor(
+        &self,
+        storage: &Arc<dyn Storage>,
+        peer_metadata: &str,
+    ) -> Result<Option<Self::Descriptor>, BackendError>;
+
+    /// The message with this descriptor did not leave after all, so nobody will take it.
+    fn retract_descriptor(&self, _descriptor: Self::Descriptor, _peer_metadata: &str) {}
+
+    /// The storage that a descriptor stands for. The descriptor comes from a stranger: everything in it is checked.
+    ///
+    /// # Errors
+    /// When there is no such memory, or no longer.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "the name that ROS's backends have for it"
+    )]
+    fn from_descriptor(
+        &self,
+        descriptor: Self::Descriptor,
+    ) -> Result<Arc<dyn Storage>, BackendError>;
 }

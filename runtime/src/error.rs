@@ -1,9 +1,10 @@
-//! One error type per kind of operation: buffers, bounds, encoding, decoding.
+//! One error type per kind of operation: buffers, backends, bounds, encoding, decoding.
 //!
 //! Encoding and decoding errors name the field by its path from the message (`header.stamp.sec`, `fields[2].name`),
 //! what was wrong there, and for decoding the byte offset. They are built only when something failed.
 
 use core::fmt;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -34,6 +35,121 @@ pub enum BufferError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// Why a backend could not hand memory over, or take what was handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// A descriptor whose fields contradict each other or the memory that they name; the text says which.
+    #[error(
+        "the descriptor is not valid: {0}; publisher and subscriber must use the same version of the backend"
+    )]
+    Malformed(String),
+    /// The memory was there, but this process came too late for it.
+    #[error(transparent)]
+    Lost(#[from] Loss),
+    /// The process that owns the memory is not connected, or no longer; the text says which, and why.
+    #[error("no connection to the process that owns the memory: {0}")]
+    Disconnected(String),
+    /// The backend does not work on this host or in this process; the text says what is missing and what to do.
+    #[error("the backend cannot be used here: {0}")]
+    Unavailable(String),
+    /// A limit of the backend is reached; the text says which, and how to raise it.
+    #[error("a limit of the backend is reached: {0}")]
+    Limit(String),
+    /// The process was forked after the backend was started.
+    #[error(
+        "this process was forked after the backend was started, and has no share in its memory; start a backend of its own in the child"
+    )]
+    Forked,
+    /// The operating system refused something.
+    #[error("could not {operation}")]
+    Io {
+        /// What was tried, such as `map block 3 of 4096 bytes`.
+        operation: String,
+        /// The system's error.
+        #[source]
+        cause: Cause,
+    },
+    /// Any other error of a backend.
+    #[error(transparent)]
+    Other(Cause),
+}
+
+impl BackendError {
+    /// As [`Io`](Self::Io); `operation` stands behind "could not".
+    #[cold]
+    pub fn io(operation: impl Into<String>, cause: std::io::Error) -> Self {
+        Self::Io {
+            operation: operation.into(),
+            cause: Cause::new(cause),
+        }
+    }
+
+    /// As [`Other`](Self::Other): an error of the backend's own, or a text.
+    #[cold]
+    pub fn other(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(Cause::new(cause))
+    }
+}
+
+/// Why the content that a descriptor stood for is gone. One sample is lost; the next is not affected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Loss {
+    /// The descriptor was on its way for longer than the writer waits.
+    #[error(
+        "the sample is lost: its descriptor arrived after the writer's deadline; raise the writer's deadline if readers take samples late"
+    )]
+    Expired,
+    /// The memory holds other content by now.
+    #[error(
+        "the sample is lost: its memory was used again before the descriptor arrived; each descriptor can be taken once, before the writer's deadline"
+    )]
+    Reused,
+}
+
+/// The error beneath another: shared, so that both can be cloned, and equal to its own clones only.
+#[derive(Debug, Clone, Error)]
+#[error(transparent)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    /// Keeps `cause`.
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(Arc::from(cause.into()))
+    }
+
+    /// The error itself, to be downcast.
+    pub fn get(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cause {}
+
+/// Why a backend was not registered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The name cannot stand on the wire.
+    #[error(
+        "`{0}` cannot be the name of a backend: a name is made of the letters a to z, digits and `_`, and there is at least one"
+    )]
+    Name(String),
+    /// `cpu` is what every process has.
+    #[error("`cpu` stands for bytes in the message itself; a backend needs another name")]
+    Reserved,
+    /// There is a backend of that name already.
+    #[error("a backend `{0}` is registered already")]
+    Duplicate(String),
 }
 
 /// A string or sequence is longer than its interface allows.

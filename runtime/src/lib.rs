@@ -45,6 +45,7 @@ mod element;
 mod error;
 mod field;
 mod message;
+mod registry;
 #[cfg(feature = "serde")]
 #[doc(hidden)]
 #[allow(missing_docs, clippy::missing_errors_doc)]
@@ -80,16 +81,18 @@ pub use rosidl_type_description as type_description;
 pub use rosidl_type_description::{TypeDescription, TypeHash, TypeSource};
 
 pub use action::{Action, GeneratedAction};
-pub use backend::Storage;
+pub use backend::{BufferBackend, Storage};
 pub use bounded::{BoundedBuffer, BoundedSequence, BoundedString, BoundedWString};
 pub use buffer::{AnyBuffer, Buffer};
 pub use definition::part;
 pub use element::Element;
 pub use error::{
-    BoundError, BufferError, DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind,
+    BackendError, BoundError, BufferError, Cause, DecodeError, DecodeErrorKind, EncodeError,
+    EncodeErrorKind, Loss, RegisterError,
 };
 pub use field::Field;
 pub use message::{GeneratedMessage, Message};
+pub use registry::{BackendRegistry, Peer};
 pub use service::{GeneratedService, Service};
 pub use view::{SeqIter, SeqRef, View, WStrRef};
 pub use well_known::{ServiceEventInfoMessage, Time, TimeMessage, UuidMessage};

@@ -47,6 +47,9 @@ pub const HEADER_LEN: usize = 4;
 /// would keep megabytes alive for little.
 pub const BORROW_MIN: usize = 4096;
 
+/// Largest length in bytes of an encoded buffer descriptor, its backend's name left out.
+pub const DESCRIPTOR_MAX: usize = 4096;
+
 /// First word of a buffer descriptor, where a sequence has its count (`rosidl_typesupport_fastrtps`, buffer serialisation).
 pub(crate) const DESCRIPTOR_MARKER: u32 = 0xFFFF_FFFF;
 /// Second word of a buffer descriptor: "ROS2" from the high byte down.

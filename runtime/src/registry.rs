@@ -1,0 +1,167 @@
+//! Backends by name, and what a peer says about its own.
+//!
+//! Backends go in once, when a program starts; encoding and decoding look them up. A registry is a value: two nodes of
+//! one process may have different ones. Nothing here talks to a peer.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::backend::BufferBackend;
+use crate::cpu::CPU;
+use crate::error::RegisterError;
+
+/// The backends that a program uses. Empty by default: all buffers travel as bytes then. Cloning is cheap and shares the
+/// backends; what is registered afterwards is in the one and not in the other.
+///
+/// # Example
+/// ```
+/// use rosidl_buffer_runtime::BackendRegistry;
+///
+/// let registry = BackendRegistry::new();
+/// assert!(!registry.contains("shm"));
+/// assert!(registry.endpoint_backends().is_empty());
+/// ```
+#[derive(Clone, Default)]
+pub struct BackendRegistry {
+    /// In the order of their names.
+    entries: Arc<Vec<Entry>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    backend: Arc<dyn AnyBackend>,
+}
+
+impl BackendRegistry {
+    /// A registry without backends.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a backend.
+    ///
+    /// # Errors
+    /// When its name cannot stand on the wire, or is taken.
+    pub fn register<B: BufferBackend>(&mut self, backend: Arc<B>) -> Result<(), RegisterError> {
+        let name = backend.backend_type().to_owned();
+        if name == CPU {
+            return Err(RegisterError::Reserved);
+        }
+        let legal = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+        if name.is_empty() || !name.bytes().all(legal) {
+            return Err(RegisterError::Name(name));
+        }
+        match self.find(&name) {
+            Ok(_) => Err(RegisterError::Duplicate(name)),
+            Err(at) => {
+                Arc::make_mut(&mut self.entries).insert(at, Entry { name, backend });
+                Ok(())
+            }
+        }
+    }
+
+    /// The names of the backends, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str())
+    }
+
+    /// What an endpoint of this process tells others: name and metadata of each backend.
+    pub fn endpoint_backends(&self) -> Vec<(String, String)> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.name.clone(), entry.backend.metadata()))
+            .collect()
+    }
+
+    /// Whether there is a backend of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// As [`BufferBackend::is_host_readable`]; `false` for a backend that is not here.
+    pub fn is_host_readable(&self, name: &str) -> bool {
+        self.get(name).is_some_and(AnyBackend::is_host_readable)
+    }
+
+    /// As [`BufferBackend::on_discovering_endpoint`]; nothing for a backend that is not here.
+    pub fn on_discovering_endpoint(&self, name: &str, metadata: &str) {
+        if let Some(backend) = self.get(name) {
+            backend.on_discovering_endpoint(metadata);
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.entries
+            .binary_search_by(|entry| entry.name.as_str().cmp(name))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&dyn AnyBackend> {
+        let at = self.find(name).ok()?;
+        Some(&*self.entries[at].backend)
+    }
+}
+
+impl fmt::Debug for BackendRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+/// The backends that one endpoint of another process names, each with its metadata. None by default: such a peer gets bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Peer {
+    backends: Vec<(String, String)>,
+}
+
+impl Peer {
+    /// A peer that gets bytes.
+    pub const fn new() -> Self {
+        Self {
+            backends: Vec::new(),
+        }
+    }
+
+    /// The peer's backends by name, each with its metadata.
+    pub fn backends(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.backends
+            .iter()
+            .map(|(name, metadata)| (name.as_str(), metadata.as_str()))
+    }
+
+    /// What the peer says about one backend; `None` if it does not have it.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.backends()
+            .find_map(|(backend, metadata)| (backend == name).then_some(metadata))
+    }
+}
+
+/// Pairs of name and metadata. Of two with the same name the first counts.
+impl FromIterator<(String, String)> for Peer {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(backends: I) -> Self {
+        Self {
+            backends: backends.into_iter().collect(),
+        }
+    }
+}
+
+/// A backend whatever its descriptors are.
+pub(crate) trait AnyBackend: Send + Sync {
+    fn metadata(&self) -> String;
+    fn is_host_readable(&self) -> bool;
+    fn on_discovering_endpoint(&self, metadata: &str);
+}
+
+impl<B: BufferBackend> AnyBackend for B {
+    fn metadata(&self) -> String {
+        BufferBackend::backend_metadata(self)
+    }
+
+    fn is_host_readable(&self) -> bool {
+        BufferBackend::is_host_readable(self)
+    }
+
+    fn on_discovering_endpoint(&self, metadata: &str) {
+        BufferBackend::on_discovering_endpoint(self, metadata);
+    }
+}
