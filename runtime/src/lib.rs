@@ -44,6 +44,9 @@ mod description;
 mod element;
 mod error;
 mod field;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)]
+mod ipc;
 mod message;
 mod registry;
 #[cfg(feature = "serde")]
@@ -52,6 +55,9 @@ mod registry;
 #[allow(unreachable_pub)]
 mod serde_impl;
 pub mod service;
+#[cfg(all(target_os = "linux", not(all(test, loom))))]
+#[allow(dead_code)]
+mod shm;
 mod view;
 mod well_known;
 mod wstring;
