@@ -200,6 +200,14 @@ impl<T: Element> Buffer<T> {
 }
 
 impl Buffer<u8> {
+    /// Wraps the memory of a backend; every length is a whole number of bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn from_bytes_storage(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            repr: Repr::Storage(storage),
+        }
+    }
+
     /// Shares bytes that already exist, such as a received payload, without a copy.
     pub fn from_bytes(bytes: Bytes) -> Self {
         Self {

@@ -152,6 +152,50 @@ pub enum RegisterError {
     Duplicate(String),
 }
 
+/// Why a pool gave no block.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum AllocateError {
+    /// All blocks are in use and the pool may not grow.
+    #[error(
+        "no block of {asked} bytes: all of the {blocks} blocks ({bytes} bytes; at most {limit}) are in use here or by readers; wait, drop older frames or raise the pool's limit"
+    )]
+    Exhausted {
+        /// Bytes asked for.
+        asked: u64,
+        /// Blocks of the pool.
+        blocks: usize,
+        /// Bytes of these blocks.
+        bytes: u64,
+        /// Bytes that the pool may have.
+        limit: u64,
+    },
+    /// The pool may never have that much.
+    #[error(
+        "a block of {asked} bytes is more than the pool's limit of {limit} bytes; raise the limit"
+    )]
+    TooLarge {
+        /// Bytes asked for.
+        asked: u64,
+        /// Bytes that the pool may have.
+        limit: u64,
+    },
+    /// The system gave no memory.
+    #[error("no memory for a block of {asked} bytes")]
+    Memory {
+        /// Bytes asked for.
+        asked: u64,
+        /// The system's error; out of file descriptors is one of them.
+        #[source]
+        source: std::sync::Arc<std::io::Error>,
+    },
+    /// The process was forked after the pool was made.
+    #[error(
+        "this process was forked after the backend was started, and has no share in its memory; start a backend of its own in the child"
+    )]
+    Forked,
+}
+
 /// A string or sequence is longer than its interface allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{what} of length {len} exceeds the bound {bound}")]

@@ -45,7 +45,6 @@ mod element;
 mod error;
 mod field;
 #[cfg(target_os = "linux")]
-#[allow(dead_code)]
 mod ipc;
 mod message;
 mod registry;
@@ -56,8 +55,7 @@ mod registry;
 mod serde_impl;
 pub mod service;
 #[cfg(all(target_os = "linux", not(all(test, loom))))]
-#[allow(dead_code)]
-mod shm;
+pub mod shm;
 mod view;
 mod well_known;
 mod wstring;
@@ -93,8 +91,8 @@ pub use buffer::{AnyBuffer, Buffer};
 pub use definition::part;
 pub use element::Element;
 pub use error::{
-    BackendError, BoundError, BufferError, Cause, DecodeError, DecodeErrorKind, EncodeError,
-    EncodeErrorKind, Loss, RegisterError,
+    AllocateError, BackendError, BoundError, BufferError, Cause, DecodeError, DecodeErrorKind,
+    EncodeError, EncodeErrorKind, Loss, RegisterError,
 };
 pub use field::Field;
 pub use message::{GeneratedMessage, Message};

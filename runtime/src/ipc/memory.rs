@@ -17,6 +17,9 @@ pub(crate) trait Memory: Send + Sync + 'static {
     /// Name of the backend, as in a token's `backends:` and on the wire.
     const BACKEND: &'static str;
 
+    /// Sizes of blocks are multiples of this many bytes, a power of two.
+    fn granule(&self) -> u64;
+
     /// A new block of exactly `size` bytes.
     fn create(&self, size: u64) -> io::Result<Created<Self::Block>>;
 

@@ -10,7 +10,7 @@ use core::num::NonZeroI32;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
@@ -163,6 +163,18 @@ impl Connection {
         Ok(value)
     }
 
+    /// Whether the other end is closed, also if something is still to be read.
+    pub(crate) fn is_closed(&self) -> bool {
+        let mut polled = [PollFd::new(&self.0, PollFlags::RDHUP)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let found = retry_on_intr(|| poll(&mut polled, Some(&now)));
+        let ended = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
+        found.is_ok() && polled[0].revents().intersects(ended)
+    }
+
     /// Sends one packet, with a descriptor if there is one; the other end gets its own copy.
     ///
     /// `WouldBlock`: the other end does not read, nothing was sent. `BrokenPipe` or `ConnectionReset`: it is closed.
@@ -191,8 +203,8 @@ impl Connection {
     /// Receives one packet.
     ///
     /// `WouldBlock`: nothing is there. `InvalidData`: the packet is longer than `into` or came with more than one
-    /// descriptor. `EMFILE`: this process has no room for the packet's descriptor (or is not allowed to have it).
-    /// A packet that ends in an error is gone, and all its descriptors are closed.
+    /// descriptor; it is gone then, and all its descriptors are closed. A descriptor that this process has no room for (or
+    /// is not allowed to have) does not come along.
     pub(crate) fn receive(&self, into: &mut [u8]) -> io::Result<Received> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -214,10 +226,8 @@ impl Connection {
             .flatten();
         let fd = fds.next();
         let more = fds.count();
-        if message.flags.contains(ReturnFlags::CTRUNC) && fd.is_none() {
-            return Err(Errno::MFILE.into());
-        }
-        if more > 0 || message.flags.contains(ReturnFlags::CTRUNC) {
+        // Cut off without a descriptor means that this process has no room for one; the packet itself still counts.
+        if more > 0 || (message.flags.contains(ReturnFlags::CTRUNC) && fd.is_some()) {
             return Err(invalid("a packet came with more than one file descriptor"));
         }
         if message.flags.contains(ReturnFlags::TRUNC) {

@@ -56,14 +56,17 @@ pub(crate) enum Refusal {
     Readers,
     /// The writer has no memory or file descriptor left for a lease.
     Resources,
+    /// A reader with this engine id is connected already.
+    Duplicate,
 }
 
 impl Refusal {
-    const ALL: [(u8, Self); 4] = [
+    const ALL: [(u8, Self); 5] = [
         (1, Self::User),
         (2, Self::Version),
         (3, Self::Readers),
         (4, Self::Resources),
+        (5, Self::Duplicate),
     ];
 }
 
@@ -76,6 +79,7 @@ impl fmt::Display for Refusal {
             Self::Version => "the writer speaks another version; build both with the same version",
             Self::Readers => "the writer has as many readers as it can serve",
             Self::Resources => "the writer has no memory or file descriptor left; raise its limits",
+            Self::Duplicate => "the writer has a reader with this engine id already",
         })
     }
 }

@@ -28,6 +28,10 @@ impl Memory for HostMemory {
     type Import = HostImport;
     const BACKEND: &'static str = "shm";
 
+    fn granule(&self) -> u64 {
+        rustix::param::page_size() as u64
+    }
+
     fn create(&self, size: u64) -> io::Result<Created<HostBlock>> {
         let len = mappable(size)?;
         let fd = memfd("rosidl_buffer-block", size)?;
@@ -101,10 +105,6 @@ pub(crate) struct HostImport {
 }
 
 impl HostImport {
-    pub(crate) fn len(&self) -> usize {
-        self.mapping.len()
-    }
-
     /// The block's bytes from `offset` on; `None` if there are fewer than `len`.
     ///
     /// # Safety

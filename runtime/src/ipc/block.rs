@@ -1,0 +1,81 @@
+//! A block: memory of its owner's pool, used again and again.
+//!
+//! One `Arc<Block>` stays in the pool; each further one is a use in this process. Which readers elsewhere use it stands in
+//! the cells of their leases. The pool alone changes generation and length, while nobody else has the block.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::OwnedFd;
+
+use super::identity::EngineId;
+use super::memory::Memory;
+use super::ticket::Ticket;
+use super::wire::Extra;
+
+/// Memory that readers can be given.
+pub(crate) struct Block<M: Memory> {
+    /// The owner's mapping.
+    pub(crate) memory: M::Block,
+    /// What readers map.
+    pub(crate) fd: OwnedFd,
+    pub(crate) extra: Extra,
+    /// Bytes, all of them.
+    pub(crate) size: u64,
+    pub(crate) engine: EngineId,
+    pub(crate) id: u64,
+    pub(crate) cell: u32,
+    generation: AtomicU64,
+    len: AtomicU64,
+}
+
+impl<M: Memory> Block<M> {
+    pub(crate) fn new(memory: M::Block, fd: OwnedFd, extra: Extra, size: u64, place: Place) -> Self {
+        Self {
+            memory,
+            fd,
+            extra,
+            size,
+            engine: place.engine,
+            id: place.id,
+            cell: place.cell,
+            generation: AtomicU64::new(0),
+            len: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts a use of `len` bytes. Only the pool calls this, while it has the only reference.
+    pub(super) fn begin(&self, generation: u64, len: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+        self.len.store(len, Ordering::Relaxed);
+    }
+
+    /// Which use this is.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of this use.
+    pub(crate) fn len(&self) -> u64 {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// What readers are told.
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket {
+            engine: self.engine,
+            cell: self.cell,
+            block: self.id,
+            generation: self.generation(),
+            block_size: self.size,
+            offset: 0,
+            size: self.len(),
+        }
+    }
+}
+
+/// Where a block stands among those of its engine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) engine: EngineId,
+    pub(crate) id: u64,
+    pub(crate) cell: u32,
+}

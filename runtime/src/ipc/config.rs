@@ -1,0 +1,47 @@
+//! Settings and limits of an engine.
+
+use std::time::Duration;
+
+/// Reader processes that an engine serves at most; further ones get bytes.
+pub(crate) const MAX_READERS: usize = 64;
+/// Connections that have not said who they are; further ones push out the oldest.
+pub(crate) const MAX_GREETING: usize = 32;
+/// Publishers that a reader remembers, connected or not.
+pub(crate) const MAX_WRITERS: usize = 1024;
+/// A connection that has not greeted by then is closed, from either side.
+pub(crate) const GREETING: Duration = Duration::from_secs(1);
+/// How long a reader waits for a block that was described to it but whose memory has not arrived.
+pub(crate) const IMPORT: Duration = Duration::from_secs(1);
+/// How long frames of a publisher that is gone may still be taken.
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
+/// A publisher that could not be reached is tried again after this time at the earliest.
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
+/// Attempts to reach a publisher before it is left alone.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// What a user may set.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Bytes of all blocks together.
+    pub(crate) max_bytes: u64,
+    /// Number of blocks.
+    pub(crate) max_blocks: usize,
+    /// How long a block waits for a reader to take what was sent.
+    pub(crate) pending_deadline: Duration,
+    /// Bytes of other processes' blocks that stay mapped while nobody reads them.
+    pub(crate) import_limit: u64,
+    /// Effective user ids that are let in beside our own.
+    pub(crate) users: Vec<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_bytes: 1 << 30,
+            max_blocks: super::lease::CELLS,
+            pending_deadline: Duration::from_secs(1),
+            import_limit: 4 << 30,
+            users: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! What we read from other processes: a connection, a lease and mapped blocks for each publisher's engine.
+//!
+//! A ticket comes in, memory that is held goes out. The reference is taken first, in the cell, and the generation with it;
+//! only then is the memory looked up. A block's memory normally came over the socket before its first descriptor; if not, it
+//! is asked for, and waited for without any lock. What is held stays mapped, whatever happens to its publisher.
+
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::cell::{self, TakeError};
+use super::config::IMPORT;
+use super::identity::EngineId;
+use super::lease::{ForkGuard, Lease};
+use super::memory::Memory;
+use super::socket::{Connection, Received};
+use super::stats::Stats;
+use super::ticket::Ticket;
+use super::wire::{MAX_MESSAGE, ToReader, ToWriter};
+use crate::error::{BackendError, Cause, Loss};
+
+/// Messages that are taken in at a time; there may be more.
+const BATCH: usize = 64;
+
+/// What all publishers' blocks in this process have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) taken: AtomicU64,
+    pub(crate) lost_expired: AtomicU64,
+    pub(crate) lost_reused: AtomicU64,
+    pub(crate) lost_unreachable: AtomicU64,
+    imports: AtomicUsize,
+    imported_bytes: AtomicU64,
+    /// Counts uses, so that the longest unused block is known.
+    clock: AtomicU64,
+}
+
+impl Reading {
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        stats.imports += self.imports.load(Ordering::Relaxed);
+        stats.imported_bytes += self.imported_bytes.load(Ordering::Relaxed);
+        stats.taken += self.taken.load(Ordering::Relaxed);
+        stats.lost_expired += self.lost_expired.load(Ordering::Relaxed);
+        stats.lost_reused += self.lost_reused.load(Ordering::Relaxed);
+        stats.lost_unreachable += self.lost_unreachable.load(Ordering::Relaxed);
+    }
+
+    /// Counts a descriptor that could not be taken, and says why.
+    fn missed(&self, error: TakeError) -> BackendError {
+        let count = match error {
+            TakeError::Reused => &self.lost_reused,
+            TakeError::Expired | TakeError::Full => &self.lost_expired,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        missed(error)
+    }
+
+    /// Bytes that are mapped.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.imported_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// A block of another process, mapped.
+pub(crate) struct Import<M: Memory> {
+    pub(crate) memory: M::Import,
+    pub(crate) size: u64,
+    reading: Arc<Reading>,
+}
+
+impl<M: Memory> Import<M> {
+    fn new(memory: M::Import, size: u64, reading: &Arc<Reading>) -> Self {
+        reading.imports.fetch_add(1, Ordering::Relaxed);
+        reading.imported_bytes.fetch_add(size, Ordering::Relaxed);
+        Self {
+            memory,
+            size,
+            reading: Arc::clone(reading),
+        }
+    }
+}
+
+impl<M: Memory> Drop for Import<M> {
+    fn drop(&mut self) {
+        self.reading.imports.fetch_sub(1, Ordering::Relaxed);
+        self.reading
+            .imported_bytes
+            .fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+enum Entry<M: Memory> {
+    Mapped { import: Arc<Import<M>>, used: u64 },
+    /// It came and could not be mapped.
+    Failed(io::Error),
+}
+
+struct State<M: Memory> {
+    blocks: HashMap<u64, Entry<M>>,
+    closed: bool,
+}
+
+/// The engine of another process that we read from.
+pub(crate) struct Writer<M: Memory> {
+    id: EngineId,
+    connection: Connection,
+    lease: Lease,
+    memory: Arc<M>,
+    fork: Arc<ForkGuard>,
+    reading: Arc<Reading>,
+    state: Mutex<State<M>>,
+    /// A block came, or none will come any more.
+    arrived: Condvar,
+    /// Keeps the order of messages when two threads take them in.
+    pump: Mutex<()>,
+}
+
+/// How a connection stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pumped {
+    Open,
+    Closed,
+}
+
+impl<M: Memory> Writer<M> {
+    pub(crate) fn new(
+        id: EngineId,
+        connection: Connection,
+        lease: Lease,
+        memory: Arc<M>,
+        fork: Arc<ForkGuard>,
+        reading: Arc<Reading>,
+    ) -> Self {
+        Self {
+            id,
+            connection,
+            lease,
+            memory,
+            fork,
+            reading,
+            state: Mutex::new(State {
+                blocks: HashMap::new(),
+                closed: false,
+            }),
+            arrived: Condvar::new(),
+            pump: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn id(&self) -> EngineId {
+        self.id
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what the publisher's engine sent; does not wait for it.
+    pub(crate) fn pump(&self) -> Pumped {
+        let _order = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut message = [0; MAX_MESSAGE];
+        for _ in 0..BATCH {
+            match self.connection.receive(&mut message) {
+                Ok(Received::Message { len, fd }) => self.accept(&message[..len], fd),
+                Ok(Received::Closed) => return Pumped::Closed,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Open,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    tracing::warn!(writer = %self.id, %error, "a message about shared memory was left out");
+                }
+                Err(error) => {
+                    tracing::debug!(writer = %self.id, %error, "the connection to a publisher ended");
+                    return Pumped::Closed;
+                }
+            }
+        }
+        Pumped::Open
+    }
+
+    fn accept(&self, message: &[u8], fd: Option<OwnedFd>) {
+        match ToReader::parse(message) {
+            Ok(ToReader::Block { block, size, extra }) => {
+                let mapped = fd
+                    .ok_or_else(|| io::Error::other("its file descriptor did not come along: is the limit of open files reached?"))
+                    .and_then(|fd| self.memory.import(fd, size, &extra));
+                let entry = match mapped {
+                    Ok(memory) => Entry::Mapped {
+                        import: Arc::new(Import::new(memory, size, &self.reading)),
+                        used: self.tick(),
+                    },
+                    Err(error) => Entry::Failed(error),
+                };
+                let before = self.lock().blocks.insert(block, entry);
+                self.arrived.notify_all();
+                drop(before); // may unmap; not under the lock
+            }
+            Ok(ToReader::Retire { block }) => {
+                let before = self.lock().blocks.remove(&block);
+                drop(before);
+            }
+            Ok(ToReader::Welcome { .. } | ToReader::Refused { .. }) => {
+                tracing::debug!(writer = %self.id, "a second greeting was left out");
+            }
+            Err(error) => {
+                tracing::warn!(writer = %self.id, %error, "a message about shared memory was left out");
+            }
+        }
+    }
+
+    /// The connection ended: what waits for a block waits no longer. What was mapped may still be taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    fn tick(&self) -> u64 {
+        self.reading.clock.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes what a ticket of this engine says, and holds it until the handle goes.
+    pub(crate) fn take(self: &Arc<Self>, ticket: &Ticket) -> Result<ReadHandle<M>, BackendError> {
+        let Some(atomic) = self.lease.cell(ticket.cell) else {
+            return Err(malformed(format!("no cell {}", ticket.cell)));
+        };
+        if let Err(error) = cell::take(atomic, ticket.generation) {
+            if error == TakeError::Full {
+                cell::refuse(atomic, ticket.generation);
+            }
+            return Err(self.reading.missed(error));
+        }
+        let held = Held {
+            writer: Arc::clone(self),
+            cell: ticket.cell,
+            generation: ticket.generation,
+        };
+        let import = self.import(ticket).inspect_err(|_| {
+            self.reading.lost_unreachable.fetch_add(1, Ordering::Relaxed);
+        })?;
+        if import.size != ticket.block_size {
+            return Err(malformed(format!(
+                "a block of {} bytes that has {}",
+                ticket.block_size, import.size
+            )));
+        }
+        // Both fit: `Ticket::check` compared their sum with the size of the block, and that with `isize`.
+        let fits = |bytes: u64| usize::try_from(bytes).map_err(|_| malformed(format!("{bytes} bytes")));
+        self.reading.taken.fetch_add(1, Ordering::Relaxed);
+        Ok(ReadHandle {
+            offset: fits(ticket.offset)?,
+            len: fits(ticket.size)?,
+            import,
+            _held: held,
+        })
+    }
+
+    fn import(&self, ticket: &Ticket) -> Result<Arc<Import<M>>, BackendError> {
+        if let Some(found) = self.find(ticket.block) {
+            return found;
+        }
+        // It is in the socket already, as a rule.
+        let mut open = self.pump() == Pumped::Open;
+        if let Some(found) = self.find(ticket.block) {
+            return found;
+        }
+        if open {
+            let mut message = [0; MAX_MESSAGE];
+            let need = ToWriter::Need {
+                block: ticket.block,
+            };
+            let len = need.write(&mut message);
+            open = self.connection.send(&message[..len], None).is_ok();
+        }
+        let deadline = Instant::now() + IMPORT;
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = self.look(&mut state, ticket.block) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.closed || !open {
+                return Err(gone("its publisher is gone and never passed on the memory".to_owned()));
+            }
+            if left.is_zero() {
+                return Err(gone(format!("its memory did not come within {IMPORT:?}")));
+            }
+            let waited = self.arrived.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn find(&self, block: u64) -> Option<Result<Arc<Import<M>>, BackendError>> {
+        self.look(&mut self.lock(), block)
+    }
+
+    /// A failure is told once; the block is asked for again the next time.
+    fn look(
+        &self,
+        state: &mut State<M>,
+        block: u64,
+    ) -> Option<Result<Arc<Import<M>>, BackendError>> {
+        match state.blocks.get_mut(&block)? {
+            Entry::Mapped { import, used } => {
+                *used = self.tick();
+                return Some(Ok(Arc::clone(import)));
+            }
+            Entry::Failed(_) => {}
+        }
+        match state.blocks.remove(&block)? {
+            Entry::Failed(source) => Some(Err(BackendError::Io {
+                operation: format!("map block {block} of a publisher"),
+                cause: Cause::new(source),
+            })),
+            Entry::Mapped { .. } => None,
+        }
+    }
+
+    /// The longest unused block that nobody reads: when it was used, and its number.
+    pub(crate) fn oldest_idle(&self) -> Option<(u64, u64)> {
+        let state = self.lock();
+        let idle = state.blocks.iter().filter_map(|(block, entry)| match entry {
+            Entry::Mapped { import, used } if Arc::strong_count(import) == 1 => Some((*used, *block)),
+            _ => None,
+        });
+        idle.min()
+    }
+
+    /// Forgets a block; it is asked for again when it is described again.
+    pub(crate) fn evict(&self, block: u64) {
+        let before = self.lock().blocks.remove(&block);
+        drop(before);
+    }
+}
+
+/// A reference in a cell, given back when this goes.
+struct Held<M: Memory> {
+    writer: Arc<Writer<M>>,
+    cell: u32,
+    generation: u64,
+}
+
+impl<M: Memory> Drop for Held<M> {
+    fn drop(&mut self) {
+        // In a forked child the reference is still the parent's.
+        if !self.writer.fork.is_child()
+            && let Some(atomic) = self.writer.lease.cell(self.cell)
+        {
+            cell::release(atomic, self.generation);
+        }
+    }
+}
+
+/// Bytes of another process's block, held: they do not change as long as this lives.
+pub(crate) struct ReadHandle<M: Memory> {
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+    pub(crate) import: Arc<Import<M>>,
+    // Goes last: until then the memory may be looked at.
+    _held: Held<M>,
+}
+
+/// The error of a descriptor that could not be taken.
+pub(super) fn missed(error: TakeError) -> BackendError {
+    match error {
+        TakeError::Reused => Loss::Reused.into(),
+        TakeError::Expired => Loss::Expired.into(),
+        TakeError::Full => BackendError::Limit(format!(
+            "{} references to one block are held here; drop some of the messages",
+            cell::MAX_COUNT
+        )),
+    }
+}
+
+fn malformed(what: String) -> BackendError {
+    BackendError::Malformed(what)
+}
+
+fn gone(why: String) -> BackendError {
+    BackendError::Disconnected(why)
+}

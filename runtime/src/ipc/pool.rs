@@ -1,0 +1,499 @@
+//! The pool: blocks by size class, used again when nobody refers to them.
+//!
+//! A length comes in, a block that nobody else has goes out. Whether a block is free is looked up when one is wanted: its
+//! references in this process are counted by `Arc`, those of readers by the cells of their leases, so that giving a block
+//! back takes no call. The oldest use is looked at first. The lock is never held while memory is made or a peer is written to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::block::{Block, Place};
+use super::cell::{self, MAX_GENERATION, TakeError};
+use super::config::Config;
+use super::identity::EngineId;
+use super::memory::{Created, Memory};
+use super::readers::{Reader, Readers, Slots};
+use super::socket::Connection;
+use super::stats::{Counts, Stats};
+use super::ticket::Ticket;
+use super::wire::{MAX_MESSAGE, ToReader};
+use crate::error::AllocateError;
+
+/// Pauses of a waiting `allocate`: they double from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_micros(20);
+const LAST_PAUSE: Duration = Duration::from_millis(1);
+
+/// The blocks of an engine and who reads them.
+pub(crate) struct Pool<M: Memory> {
+    engine: EngineId,
+    memory: Arc<M>,
+    config: Config,
+    state: Mutex<State<M>>,
+}
+
+/// What the pool's lock guards.
+pub(crate) struct State<M: Memory> {
+    pub(crate) readers: Readers,
+    /// By cell.
+    slots: Vec<Slot<M>>,
+    /// Cells of the blocks of each size, the oldest use first.
+    classes: BTreeMap<u64, VecDeque<u32>>,
+    /// Bytes of all blocks, and of those that are being made.
+    bytes: u64,
+    blocks: usize,
+    next_id: u64,
+    pub(crate) counts: Counts,
+    /// Who is still to be told that a block is gone.
+    retired: Vec<Retired>,
+}
+
+/// A reader that has the memory of a block which is gone.
+struct Retired {
+    connection: Arc<Connection>,
+    block: u64,
+}
+
+struct Slot<M: Memory> {
+    block: Option<Arc<Block<M>>>,
+    /// Being made outside the lock.
+    reserved: bool,
+    /// Of the last use, also across blocks: a cell never sees a generation twice.
+    generation: u64,
+    /// Readers that were sent a descriptor of this use.
+    described: Slots,
+    /// When the last of these descriptors was made.
+    described_at: Instant,
+    /// When the block was last handed out.
+    used_at: Instant,
+}
+
+impl<M: Memory> Pool<M> {
+    pub(crate) fn new(engine: EngineId, memory: Arc<M>, config: Config, own: Reader) -> Self {
+        Self {
+            engine,
+            memory,
+            config,
+            state: Mutex::new(State {
+                readers: Readers::new(own),
+                slots: Vec::new(),
+                classes: BTreeMap::new(),
+                bytes: 0,
+                blocks: 0,
+                next_id: 1,
+                counts: Counts::default(),
+                retired: Vec::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A block of at least `len` bytes that nobody else has.
+    pub(crate) fn try_allocate(&self, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
+        let asked = len as u64;
+        let size = class_size(asked, self.memory.granule());
+        let Some(size) = size.filter(|size| *size <= self.config.max_bytes) else {
+            return Err(AllocateError::TooLarge {
+                asked,
+                limit: self.config.max_bytes,
+            });
+        };
+        let mut state = self.lock();
+        state.counts.allocated += 1;
+        let now = Instant::now();
+        if let Some(block) = state.reuse(size, asked, now, self.config.pending_deadline) {
+            return Ok(block);
+        }
+        let room = self.config.max_bytes - size;
+        if state.bytes > room || state.blocks >= self.config.max_blocks {
+            state.make_room(size, room, now, &self.config);
+        }
+        let place = if state.bytes > room || state.blocks >= self.config.max_blocks {
+            None
+        } else {
+            state.reserve(self.engine, size)
+        };
+        let Some(place) = place else {
+            state.counts.exhausted += 1;
+            return Err(AllocateError::Exhausted {
+                asked,
+                blocks: state.blocks,
+                bytes: state.bytes,
+                limit: self.config.max_bytes,
+            });
+        };
+        Self::tell(state);
+        let made = self.memory.create(size);
+        let mut state = self.lock();
+        match made {
+            Ok(Created { block, fd, extra }) => {
+                let block = Block::new(block, fd, extra, size, place);
+                Ok(state.put(Arc::new(block), asked, now))
+            }
+            Err(source) => {
+                state.unreserve(place, size);
+                Err(AllocateError::Memory {
+                    asked,
+                    source: Arc::new(source),
+                })
+            }
+        }
+    }
+
+    /// As [`try_allocate`](Self::try_allocate), and waits for a reader to give a block back, but not longer than `timeout`.
+    pub(crate) fn allocate(
+        &self,
+        len: usize,
+        timeout: Duration,
+    ) -> Result<Arc<Block<M>>, AllocateError> {
+        let mut pause = FIRST_PAUSE;
+        let mut deadline = None;
+        loop {
+            let error = match self.try_allocate(len) {
+                Err(error @ AllocateError::Exhausted { .. }) => error,
+                other => return other,
+            };
+            // Giving back takes no system call on the other side, so nobody wakes us.
+            let now = Instant::now();
+            let end = *deadline.get_or_insert_with(|| {
+                self.lock().counts.waited += 1;
+                now.checked_add(timeout)
+            });
+            let left = end.map_or(LAST_PAUSE, |end| end.saturating_duration_since(now));
+            if left.is_zero() {
+                return Err(error);
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Frees the blocks that were not used for `idle`; returns their bytes.
+    pub(crate) fn trim(&self, idle: Duration) -> u64 {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let mut freed = 0;
+        for cell in 0..state.slots.len() {
+            if now.saturating_duration_since(state.slots[cell].used_at) >= idle
+                && state.is_free(cell, now, self.config.pending_deadline)
+            {
+                freed += state.drop_block(cell);
+            }
+        }
+        Self::tell(state);
+        freed
+    }
+
+    /// Tells readers which blocks are gone, after the lock. One that does not listen drops them by its own limit.
+    fn tell(mut state: MutexGuard<'_, State<M>>) {
+        if state.retired.is_empty() {
+            return;
+        }
+        let retired = std::mem::take(&mut state.retired);
+        drop(state);
+        for Retired { connection, block } in retired {
+            let mut message = [0; MAX_MESSAGE];
+            let len = ToReader::Retire { block }.write(&mut message);
+            let _ = connection.send(&message[..len], None);
+        }
+    }
+
+    /// Marks the block as on its way to a reader and says what to write into the message; `None` if the reader is not
+    /// connected, does not read its socket, or has not taken thousands of descriptors.
+    ///
+    /// The caller has the block, so it cannot be used again meanwhile.
+    pub(crate) fn describe(&self, block: &Block<M>, reader: EngineId) -> Option<Ticket> {
+        if block.engine != self.engine {
+            return None;
+        }
+        let mut state = self.lock();
+        let mut slot = state.readers.find(reader)?;
+        let entry = state.readers.get_mut(slot).filter(|entry| !entry.muted)?;
+        if let Some(connection) = entry.connection.clone()
+            && !entry.mark_sent(block.cell, block.id)
+        {
+            drop(state);
+            let sent = send_block(&connection, block);
+            state = self.lock();
+            slot = state.readers.find(reader)?;
+            if let Err(error) = sent {
+                tracing::debug!(%reader, block = block.id, %error, "the memory of a block could not be passed on");
+                state.readers.get_mut(slot)?.unmark_sent(block.cell, block.id);
+                state.counts.unsent += 1;
+                return None;
+            }
+        }
+        let ticket = block.ticket();
+        if !cell::publish(state.readers.get(slot)?.lease.cell(block.cell)?, ticket.generation) {
+            state.counts.unsent += 1;
+            return None;
+        }
+        let place = state.slots.get_mut(block.cell as usize)?;
+        place.described |= 1 << slot;
+        place.described_at = Instant::now();
+        state.counts.described += 1;
+        Some(ticket)
+    }
+
+    /// The descriptor did not leave after all.
+    pub(crate) fn retract(&self, ticket: &Ticket, reader: EngineId) {
+        let state = self.lock();
+        let entry = state.readers.find(reader).and_then(|slot| state.readers.get(slot));
+        if let Some(atomic) = entry.and_then(|entry| entry.lease.cell(ticket.cell)) {
+            cell::retract(atomic, ticket.generation);
+        }
+    }
+
+    /// A descriptor of our own, taken in this process: the block itself.
+    pub(crate) fn take_own(&self, ticket: &Ticket) -> Result<Arc<Block<M>>, TakeError> {
+        let mut state = self.lock();
+        let block = state.slots.get(ticket.cell as usize).and_then(|slot| slot.block.as_ref());
+        let Some(block) = block.filter(|block| block.id == ticket.block).cloned() else {
+            state.counts.lost_reused += 1;
+            return Err(TakeError::Reused);
+        };
+        let own = state.readers.get(0).and_then(|own| own.lease.cell(ticket.cell));
+        let taken = match own {
+            Some(atomic) => cell::take(atomic, ticket.generation)
+                // From here on the `Arc` says that the block is in use.
+                .map(|()| cell::release(atomic, ticket.generation)),
+            None => Err(TakeError::Reused),
+        };
+        state.counts.count(taken.as_ref().err());
+        taken.map(|()| block)
+    }
+
+    /// Sends the memory of a block to a reader that asks for it again; it may be gone by now.
+    pub(crate) fn send_again(&self, slot: usize, block: u64) {
+        let mut state = self.lock();
+        let found = state.slots.iter().find_map(|slot| {
+            slot.block.as_ref().filter(|found| found.id == block).cloned()
+        });
+        let Some(entry) = state.readers.get_mut(slot) else {
+            return;
+        };
+        let Some(connection) = entry.connection.clone() else {
+            return;
+        };
+        let Some(found) = found else {
+            state.retired.push(Retired { connection, block });
+            return Self::tell(state);
+        };
+        entry.mark_sent(found.cell, found.id);
+        drop(state);
+        if let Err(error) = send_block(&connection, &found) {
+            tracing::debug!(block, %error, "the memory of a block could not be passed on again");
+            let mut state = self.lock();
+            if let Some(entry) = state.readers.get_mut(slot) {
+                entry.unmark_sent(found.cell, found.id);
+            }
+        }
+    }
+
+    /// Sizes and counts as they are now.
+    pub(crate) fn add_to(&self, sums: &mut Stats) {
+        let state = self.lock();
+        sums.blocks = state.blocks;
+        sums.bytes = state.bytes;
+        sums.readers = state.readers.others().count();
+        for slot in &state.slots {
+            let Some(block) = &slot.block else { continue };
+            let references = state.readers.references(slot.described, block.cell);
+            let used_here = Arc::strong_count(block) > 1;
+            sums.pending += references.pending;
+            sums.held += references.held;
+            sums.blocks_used_here += usize::from(used_here);
+            sums.blocks_free += usize::from(!used_here && references.slots == 0);
+        }
+        state.counts.add_to(sums);
+    }
+}
+
+/// The block's memory and what a reader needs to map it.
+fn send_block<M: Memory>(connection: &Connection, block: &Block<M>) -> io::Result<()> {
+    let mut message = [0; MAX_MESSAGE];
+    let len = ToReader::Block {
+        block: block.id,
+        size: block.size,
+        extra: block.extra,
+    }
+    .write(&mut message);
+    connection.send(&message[..len], Some(block.fd.as_fd()))
+}
+
+/// Sizes differ by a quarter of a power of two, so that little is wasted and frames of one kind share blocks.
+fn class_size(len: u64, granule: u64) -> Option<u64> {
+    let len = len.max(1);
+    let step = match len.checked_next_power_of_two()? {
+        power if power == len => len,
+        power => power / 8,
+    };
+    len.checked_next_multiple_of(step.max(granule))
+}
+
+impl<M: Memory> State<M> {
+    fn reuse(
+        &mut self,
+        size: u64,
+        len: u64,
+        now: Instant,
+        deadline: Duration,
+    ) -> Option<Arc<Block<M>>> {
+        let candidates = self.classes.get(&size).map_or(0, VecDeque::len);
+        for _ in 0..candidates {
+            // Taken from the front and put behind: looked at last the next time, free or not.
+            let class = self.classes.get_mut(&size)?;
+            let cell = class.pop_front()?;
+            class.push_back(cell);
+            if self.is_free(cell as usize, now, deadline) {
+                return self.begin(cell, len, now);
+            }
+        }
+        None
+    }
+
+    /// Whether nobody refers to the block. Takes back descriptors that were never taken once their time is over.
+    fn is_free(&mut self, cell: usize, now: Instant, deadline: Duration) -> bool {
+        let Some(slot) = self.slots.get_mut(cell) else {
+            return false;
+        };
+        let Some(block) = &mut slot.block else {
+            return false;
+        };
+        // Also an acquire of what other threads did before they dropped theirs.
+        if Arc::get_mut(block).is_none() {
+            return false;
+        }
+        if slot.described == 0 {
+            return true;
+        }
+        let index = block.cell;
+        let mut found = self.readers.references(slot.described, index);
+        if found.pending > 0 && now.saturating_duration_since(slot.described_at) >= deadline {
+            self.counts.expired += self.readers.expire(found.slots, index, slot.generation);
+            found = self.readers.references(found.slots, index);
+        }
+        slot.described = found.slots;
+        found.slots == 0
+    }
+
+    /// The next use of a free block; a cell whose generations are used up gives its block away for good.
+    fn begin(&mut self, cell: u32, len: u64, now: Instant) -> Option<Arc<Block<M>>> {
+        let slot = self.slots.get_mut(cell as usize)?;
+        if slot.generation >= MAX_GENERATION {
+            self.drop_block(cell as usize);
+            return None;
+        }
+        slot.generation += 1;
+        slot.described = 0;
+        slot.used_at = now;
+        let block = slot.block.as_ref()?;
+        block.begin(slot.generation, len);
+        Some(Arc::clone(block))
+    }
+
+    /// A cell and a number for a block that is about to be made.
+    fn reserve(&mut self, engine: EngineId, size: u64) -> Option<Place> {
+        let usable =
+            |slot: &Slot<M>| slot.block.is_none() && !slot.reserved && slot.generation < MAX_GENERATION;
+        let cell = match self.slots.iter().position(usable) {
+            Some(cell) => cell,
+            None if self.slots.len() < super::lease::CELLS => {
+                let now = Instant::now();
+                self.slots.push(Slot {
+                    block: None,
+                    reserved: false,
+                    generation: 0,
+                    described: 0,
+                    described_at: now,
+                    used_at: now,
+                });
+                self.slots.len() - 1
+            }
+            None => return None,
+        };
+        self.slots[cell].reserved = true;
+        self.bytes += size;
+        self.blocks += 1;
+        let id = self.next_id;
+        self.next_id += 1;
+        Some(Place {
+            engine,
+            id,
+            cell: u32::try_from(cell).ok()?,
+        })
+    }
+
+    fn unreserve(&mut self, place: Place, size: u64) {
+        self.slots[place.cell as usize].reserved = false;
+        self.bytes -= size;
+        self.blocks -= 1;
+    }
+
+    fn put(&mut self, block: Arc<Block<M>>, len: u64, now: Instant) -> Arc<Block<M>> {
+        let slot = &mut self.slots[block.cell as usize];
+        slot.reserved = false;
+        slot.generation += 1;
+        slot.described = 0;
+        slot.used_at = now;
+        block.begin(slot.generation, len);
+        slot.block = Some(Arc::clone(&block));
+        self.classes
+            .entry(block.size)
+            .or_default()
+            .push_back(block.cell);
+        self.counts.made += 1;
+        block
+    }
+
+    /// Drops free blocks of other sizes, the longest unused first, until `size` more bytes fit.
+    fn make_room(&mut self, size: u64, room: u64, now: Instant, config: &Config) {
+        let mut oldest: Vec<(Instant, usize)> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.block.as_ref().is_some_and(|block| block.size != size))
+            .map(|(cell, slot)| (slot.used_at, cell))
+            .collect();
+        oldest.sort_unstable();
+        for (_, cell) in oldest {
+            if self.bytes <= room && self.blocks < config.max_blocks {
+                return;
+            }
+            if self.is_free(cell, now, config.pending_deadline) {
+                self.drop_block(cell);
+            }
+        }
+    }
+
+    /// Takes a free block out; returns its bytes.
+    fn drop_block(&mut self, cell: usize) -> u64 {
+        let Some(block) = self.slots.get_mut(cell).and_then(|slot| slot.block.take()) else {
+            return 0;
+        };
+        if let Some(class) = self.classes.get_mut(&block.size) {
+            class.retain(|other| *other != block.cell);
+            if class.is_empty() {
+                self.classes.remove(&block.size);
+            }
+        }
+        self.bytes -= block.size;
+        self.blocks -= 1;
+        for reader in self.readers.others_mut() {
+            if reader.unmark_sent(block.cell, block.id)
+                && let Some(connection) = reader.connection.clone()
+            {
+                self.retired.push(Retired {
+                    connection,
+                    block: block.id,
+                });
+            }
+        }
+        block.size
+    }
+}

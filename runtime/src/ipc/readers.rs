@@ -1,0 +1,161 @@
+//! The processes that read from us: a lease and a connection each, the own process among them without a connection.
+//!
+//! Owned by the pool and used under its lock. Nothing here waits.
+
+use std::sync::Arc;
+
+use super::cell;
+use super::config::MAX_READERS;
+use super::identity::EngineId;
+use super::lease::{CELLS, Lease};
+use super::socket::Connection;
+
+/// One process that reads from us.
+pub(crate) struct Reader {
+    pub(crate) id: EngineId,
+    pub(crate) lease: Lease,
+    /// `None` for the own process.
+    pub(crate) connection: Option<Arc<Connection>>,
+    /// The block whose memory the reader was sent, by cell; 0 is none.
+    sent: Box<[u64; CELLS]>,
+    /// Set once it broke the protocol: it keeps what it holds and is described nothing more.
+    pub(crate) muted: bool,
+}
+
+impl Reader {
+    pub(crate) fn new(id: EngineId, lease: Lease, connection: Option<Arc<Connection>>) -> Self {
+        Self {
+            id,
+            lease,
+            connection,
+            sent: Box::new([0; CELLS]),
+            muted: false,
+        }
+    }
+
+    /// Whether the memory of this block is on its way already; says so from now on.
+    pub(crate) fn mark_sent(&mut self, cell: u32, block: u64) -> bool {
+        match self.sent.get_mut(cell as usize) {
+            Some(sent) => std::mem::replace(sent, block) == block,
+            None => true,
+        }
+    }
+
+    /// The memory did not leave, or is not needed any more. Returns whether it had been sent.
+    pub(crate) fn unmark_sent(&mut self, cell: u32, block: u64) -> bool {
+        match self.sent.get_mut(cell as usize) {
+            Some(sent) if *sent == block => {
+                *sent = 0;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The readers by slot; slot 0 is the own process.
+pub(crate) struct Readers {
+    slots: Vec<Option<Reader>>,
+}
+
+/// Bits of reader slots.
+pub(crate) type Slots = u64;
+const _: () = assert!(MAX_READERS <= Slots::BITS as usize);
+
+impl Readers {
+    pub(crate) fn new(own: Reader) -> Self {
+        Self {
+            slots: vec![Some(own)],
+        }
+    }
+
+    /// The slot of a new reader; `None` when there is no room.
+    pub(crate) fn insert(&mut self, reader: Reader) -> Option<usize> {
+        let free = self.slots.iter().position(Option::is_none);
+        let slot = match free {
+            Some(slot) => slot,
+            None if self.slots.len() < MAX_READERS => {
+                self.slots.push(None);
+                self.slots.len() - 1
+            }
+            None => return None,
+        };
+        self.slots[slot] = Some(reader);
+        Some(slot)
+    }
+
+    /// Ends all that the reader held or was sent.
+    pub(crate) fn remove(&mut self, slot: usize) -> Option<Reader> {
+        if slot == 0 {
+            return None;
+        }
+        self.slots.get_mut(slot)?.take()
+    }
+
+    pub(crate) fn get(&self, slot: usize) -> Option<&Reader> {
+        self.slots.get(slot)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut Reader> {
+        self.slots.get_mut(slot)?.as_mut()
+    }
+
+    /// Slot of the reader with this id.
+    pub(crate) fn find(&self, id: EngineId) -> Option<usize> {
+        self.slots
+            .iter()
+            .position(|slot| slot.as_ref().is_some_and(|reader| reader.id == id))
+    }
+
+    /// Other processes.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (usize, &Reader)> {
+        let all = self.slots.iter().enumerate().skip(1);
+        all.filter_map(|(slot, reader)| Some((slot, reader.as_ref()?)))
+    }
+
+    pub(crate) fn others_mut(&mut self) -> impl Iterator<Item = &mut Reader> {
+        self.slots.iter_mut().skip(1).flatten()
+    }
+
+    /// What the readers in `slots` have of the block at `cell`: those that still refer to it, and their counts.
+    pub(crate) fn references(&self, slots: Slots, cell: u32) -> References {
+        let mut found = References::default();
+        let mut left = slots;
+        while left != 0 {
+            let slot = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let Some(atomic) = self.get(slot).and_then(|reader| reader.lease.cell(cell)) else {
+                continue;
+            };
+            let state = cell::state(atomic);
+            if !state.is_free() {
+                found.slots |= 1 << slot;
+                found.pending += u64::from(state.pending);
+                found.held += u64::from(state.held);
+            }
+        }
+        found
+    }
+
+    /// Takes back what was sent to `slots` and never taken; returns how many.
+    pub(crate) fn expire(&self, slots: Slots, cell: u32, generation: u64) -> u64 {
+        let mut expired = 0;
+        let mut left = slots;
+        while left != 0 {
+            let slot = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if let Some(atomic) = self.get(slot).and_then(|reader| reader.lease.cell(cell)) {
+                expired += u64::from(cell::expire(atomic, generation));
+            }
+        }
+        expired
+    }
+}
+
+/// What readers have of one block.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct References {
+    pub(crate) slots: Slots,
+    pub(crate) pending: u64,
+    pub(crate) held: u64,
+}

@@ -1,0 +1,196 @@
+//! The publishers' engines that this process knows: on the way, connected, or not to be had.
+//!
+//! Whoever discovers one asks for it here and goes on; the service connects. Tokens of strangers lead here, so what is
+//! remembered is limited.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::config::{ATTEMPTS, MAX_WRITERS, RETRY};
+use super::identity::{EngineId, Identity};
+use super::imports::{Reading, Writer};
+use super::memory::Memory;
+use super::stats::Stats;
+
+enum Known<M: Memory> {
+    Connecting,
+    Connected(Arc<Writer<M>>),
+    Failed { why: Arc<str>, retry: bool },
+}
+
+struct Entry<M: Memory> {
+    known: Known<M>,
+    identity: Identity,
+    attempts: u32,
+    /// When it came to be as it is.
+    since: Instant,
+}
+
+/// What is known of other processes' engines.
+pub(crate) struct Writers<M: Memory> {
+    entries: Mutex<HashMap<EngineId, Entry<M>>>,
+    changed: Condvar,
+    pub(crate) reading: Arc<Reading>,
+}
+
+impl<M: Memory> Writers<M> {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: Mutex::new(HashMap::new()),
+            changed: Condvar::new(),
+            reading: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EngineId, Entry<M>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody now has to connect to this engine: it is new, or it is worth another attempt.
+    pub(crate) fn wants(&self, identity: Identity) -> bool {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get_mut(&identity.engine) {
+            // An address given by another token does not replace the first.
+            return entry.try_again(Instant::now());
+        }
+        if entries.len() >= MAX_WRITERS {
+            entries.retain(|_, entry| !matches!(entry.known, Known::Failed { .. }));
+            if entries.len() >= MAX_WRITERS {
+                tracing::warn!("more than {MAX_WRITERS} publishers offer shared memory; the messages of others come as bytes");
+                return false;
+            }
+        }
+        entries.insert(
+            identity.engine,
+            Entry {
+                known: Known::Connecting,
+                identity,
+                attempts: 1,
+                since: Instant::now(),
+            },
+        );
+        true
+    }
+
+    /// Those whose next attempt is due.
+    pub(crate) fn due(&self) -> Vec<Identity> {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        let due = entries.values_mut().filter_map(|entry| entry.try_again(now).then_some(entry.identity));
+        due.collect()
+    }
+
+    /// Whether an attempt is to be repeated later.
+    pub(crate) fn has_retries(&self) -> bool {
+        self.lock().values().any(Entry::may_try_again)
+    }
+
+    pub(crate) fn connected(&self, writer: Arc<Writer<M>>) {
+        self.set(writer.id(), Known::Connected(writer));
+    }
+
+    pub(crate) fn failed(&self, engine: EngineId, why: &str, retry: bool) {
+        tracing::info!(
+            publisher = %engine,
+            "its shared memory cannot be had, its messages come as bytes: {why}"
+        );
+        let why = why.into();
+        self.set(engine, Known::Failed { why, retry });
+    }
+
+    fn set(&self, engine: EngineId, known: Known<M>) {
+        if let Some(entry) = self.lock().get_mut(&engine) {
+            entry.known = known;
+            entry.since = Instant::now();
+        }
+        self.changed.notify_all();
+    }
+
+    /// The engine is gone; handles that hold something of it keep it.
+    pub(crate) fn remove(&self, engine: EngineId) {
+        let entry = self.lock().remove(&engine);
+        self.changed.notify_all();
+        drop(entry);
+    }
+
+    pub(crate) fn get(&self, engine: EngineId) -> Option<Arc<Writer<M>>> {
+        match &self.lock().get(&engine)?.known {
+            Known::Connected(writer) => Some(Arc::clone(writer)),
+            Known::Connecting | Known::Failed { .. } => None,
+        }
+    }
+
+    /// Waits until it is known whether the engine can be read from; the error says why it cannot.
+    pub(crate) fn wait(&self, engine: EngineId, timeout: Duration) -> Result<(), Arc<str>> {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut entries = self.lock();
+        loop {
+            let last = match entries.get(&engine) {
+                None => Arc::from("it is gone"),
+                Some(entry) => match &entry.known {
+                    Known::Connected(_) => return Ok(()),
+                    Known::Failed { why, .. } if entry.may_try_again() => Arc::clone(why),
+                    Known::Failed { why, .. } => return Err(Arc::clone(why)),
+                    Known::Connecting => Arc::from("it does not answer"),
+                },
+            };
+            let left = deadline.map_or(Duration::MAX, |end| {
+                end.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return Err(last);
+            }
+            let waited = self.changed.wait_timeout(entries, left);
+            entries = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Forgets blocks that nobody reads until `limit` bytes are mapped at most.
+    pub(crate) fn evict(&self, limit: u64) {
+        while self.reading.bytes() > limit {
+            let writers: Vec<_> = self
+                .lock()
+                .values()
+                .filter_map(|entry| match &entry.known {
+                    Known::Connected(writer) => Some(Arc::clone(writer)),
+                    _ => None,
+                })
+                .collect();
+            let oldest = writers
+                .iter()
+                .filter_map(|writer| Some((writer.oldest_idle()?, writer)))
+                .min_by_key(|(idle, _)| *idle);
+            let Some(((_, block), writer)) = oldest else {
+                return; // all are read
+            };
+            writer.evict(block);
+        }
+    }
+
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        let entries = self.lock();
+        stats.writers = entries
+            .values()
+            .filter(|entry| matches!(entry.known, Known::Connected(_)))
+            .count();
+        drop(entries);
+        self.reading.add_to(stats);
+    }
+}
+
+impl<M: Memory> Entry<M> {
+    fn may_try_again(&self) -> bool {
+        matches!(self.known, Known::Failed { retry: true, .. }) && self.attempts < ATTEMPTS
+    }
+
+    fn try_again(&mut self, now: Instant) -> bool {
+        if !self.may_try_again() || now.saturating_duration_since(self.since) < RETRY {
+            return false;
+        }
+        self.attempts += 1;
+        self.known = Known::Connecting;
+        self.since = now;
+        true
+    }
+}
