@@ -245,6 +245,13 @@ impl Field {
         matches!(&self.ty, Type::Path(path) if LEAVES.iter().any(|leaf| path.path.is_ident(leaf)))
     }
 
+    /// Whether the attributes say that the field, if it is a buffer, is none in ROS 2: there only `uint8[]` without a bound
+    /// is one.
+    pub(crate) fn is_ordinary_buffer(&self) -> bool {
+        let is_uint8 = matches!(self.text, Text::AsTyped | Text::Char);
+        !self.is_closed() && (self.bound.is_some() || !is_uint8)
+    }
+
     /// Whether the type is spelled so that no message, no buffer and no mistake can be inside, as generated code spells it:
     /// primitives and strings, and arrays and sequences of them.
     pub(crate) fn is_closed(&self) -> bool {

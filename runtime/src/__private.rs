@@ -45,6 +45,26 @@ pub fn decode_field<F: Field>(
     F::decode(decoder).map_err(|error| error.in_field(name))
 }
 
+/// A field that is no buffer in ROS 2, whatever its Rust type is.
+#[inline]
+pub fn encode_ordinary<F: Field>(
+    field: &F,
+    encoder: &mut Encoder<'_>,
+    name: &'static str,
+) -> Result<(), EncodeError> {
+    field
+        .encode_ordinary(encoder)
+        .map_err(|error| error.in_field(name))
+}
+
+#[inline]
+pub fn decode_ordinary<F: Field>(
+    decoder: &mut Decoder<'_>,
+    name: &'static str,
+) -> Result<F, DecodeError> {
+    F::decode_ordinary(decoder).map_err(|error| error.in_field(name))
+}
+
 pub fn encode_wide<F: WideField>(
     field: &F,
     encoder: &mut Encoder<'_>,

@@ -89,6 +89,11 @@ pub trait BufferBackend: Send + Sync + 'static {
     /// called often, and with anything that a stranger writes.
     fn on_discovering_endpoint(&self, _metadata: &str) {}
 
+    /// Whether a storage of this backend would go to this peer as a descriptor, as far as is known now. Must not block.
+    fn is_ready(&self, _peer_metadata: &str) -> bool {
+        true
+    }
+
     /// Describes the storage to one peer. `None`: this peer gets the bytes, because it is unknown or cannot reach the
     /// memory, or because the storage is none of this backend's.
     ///

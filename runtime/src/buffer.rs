@@ -63,9 +63,14 @@ impl<T: Element> Buffer<T> {
                 element,
             });
         }
-        Ok(Self {
+        Ok(Self::of_storage(storage))
+    }
+
+    /// The length in bytes is a whole number of elements.
+    pub(crate) fn of_storage(storage: Arc<dyn Storage>) -> Self {
+        Self {
             repr: Repr::Storage(storage),
-        })
+        }
     }
 
     /// Number of elements.

@@ -64,16 +64,15 @@ pub enum BackendError {
     )]
     Forked,
     /// The operating system refused something.
-    #[error("could not {operation}")]
+    #[error("could not {operation}: {cause}")]
     Io {
         /// What was tried, such as `map block 3 of 4096 bytes`.
         operation: String,
         /// The system's error.
-        #[source]
         cause: Cause,
     },
     /// Any other error of a backend.
-    #[error(transparent)]
+    #[error("{0}")]
     Other(Cause),
 }
 
@@ -259,6 +258,14 @@ pub enum EncodeErrorKind {
     /// The bytes of a buffer could not be brought to the host.
     #[error(transparent)]
     Buffer(#[from] BufferError),
+    /// A backend could not describe the memory of a buffer.
+    #[error("backend `{backend}`: {cause}")]
+    Backend {
+        /// The backend's name.
+        backend: String,
+        /// The backend's own error.
+        cause: BackendError,
+    },
 }
 
 impl EncodeError {
@@ -366,6 +373,20 @@ pub enum DecodeErrorKind {
         "the bytes lie in memory of backend `{0}`, which is not available here; ask the publisher for CPU bytes"
     )]
     UnknownBackend(String),
+    /// A backend could not give the memory that a descriptor stands for.
+    #[error("backend `{backend}`: {cause}")]
+    Backend {
+        /// The backend's name.
+        backend: String,
+        /// The backend's own error.
+        cause: BackendError,
+    },
+    /// A descriptor where there can be none: only `uint8[]` without a bound is a buffer in ROS 2, and a descriptor is not
+    /// described itself.
+    #[error(
+        "the bytes lie in memory of backend `{0}`, but this field is no buffer in ROS 2: only `uint8[]` without a bound, a `Buffer<u8>` here, may be elsewhere; the publisher has to send bytes"
+    )]
+    NoBuffer(String),
 }
 
 impl DecodeError {
@@ -381,6 +402,12 @@ impl DecodeError {
     /// What went wrong.
     pub fn kind(&self) -> &DecodeErrorKind {
         &self.0.kind
+    }
+
+    /// Whether there were too few bytes.
+    pub(crate) fn is_short(&self) -> bool {
+        use DecodeErrorKind::{Count, Nested, Truncated};
+        matches!(self.kind(), Truncated { .. } | Count { .. } | Nested { .. })
     }
 
     /// The field, from the message down: `sensor_msgs/msg/Image.header.frame_id`.

@@ -6,9 +6,11 @@
 use core::fmt;
 use std::sync::Arc;
 
-use crate::backend::BufferBackend;
+use crate::backend::{BufferBackend, Storage};
+use crate::cdr::{Decoder, Encoder};
 use crate::cpu::CPU;
-use crate::error::RegisterError;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, RegisterError};
+use crate::field::Field as _;
 
 /// The backends that a program uses. Empty by default: all buffers travel as bytes then. Cloning is cheap and shares the
 /// backends; what is registered afterwards is in the one and not in the other.
@@ -91,14 +93,30 @@ impl BackendRegistry {
         }
     }
 
+    /// As [`BufferBackend::is_ready`]; `false` for a backend that is not here.
+    pub fn is_ready(&self, name: &str, metadata: &str) -> bool {
+        self.get(name)
+            .is_some_and(|backend| backend.is_ready(metadata))
+    }
+
     fn find(&self, name: &str) -> Result<usize, usize> {
         self.entries
             .binary_search_by(|entry| entry.name.as_str().cmp(name))
     }
 
+    /// The place of a backend, which stays as long as this value is not changed.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.find(name).ok()
+    }
+
+    pub(crate) fn at(&self, position: usize) -> Option<(&str, &dyn AnyBackend)> {
+        let entry = self.entries.get(position)?;
+        Some((&entry.name, &*entry.backend))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&dyn AnyBackend> {
-        let at = self.find(name).ok()?;
-        Some(&*self.entries[at].backend)
+        let (_, backend) = self.at(self.position(name)?)?;
+        Some(backend)
     }
 }
 
@@ -149,19 +167,80 @@ impl FromIterator<(String, String)> for Peer {
 pub(crate) trait AnyBackend: Send + Sync {
     fn metadata(&self) -> String;
     fn is_host_readable(&self) -> bool;
+    fn is_ready(&self, metadata: &str) -> bool;
     fn on_discovering_endpoint(&self, metadata: &str);
+
+    /// Writes a descriptor of the storage; `false`, and nothing written, if this peer gets bytes. `position` is the
+    /// backend's place in the registry.
+    fn describe(
+        &self,
+        position: usize,
+        storage: &Arc<dyn Storage>,
+        metadata: &str,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<bool, EncodeError>;
+
+    /// Reads a descriptor that was written for this peer but never left.
+    fn retract(&self, decoder: &mut Decoder<'_>, metadata: &str);
+
+    /// Reads a descriptor and gives the storage that it stands for.
+    fn storage(&self, decoder: &mut Decoder<'_>) -> Result<Arc<dyn Storage>, DecodeError>;
 }
 
 impl<B: BufferBackend> AnyBackend for B {
     fn metadata(&self) -> String {
-        BufferBackend::backend_metadata(self)
+        self.backend_metadata()
     }
 
     fn is_host_readable(&self) -> bool {
         BufferBackend::is_host_readable(self)
     }
 
+    fn is_ready(&self, metadata: &str) -> bool {
+        BufferBackend::is_ready(self, metadata)
+    }
+
     fn on_discovering_endpoint(&self, metadata: &str) {
         BufferBackend::on_discovering_endpoint(self, metadata);
+    }
+
+    fn describe(
+        &self,
+        position: usize,
+        storage: &Arc<dyn Storage>,
+        metadata: &str,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<bool, EncodeError> {
+        let name = storage.backend_type();
+        let descriptor = self.create_descriptor(storage, metadata).map_err(|cause| {
+            EncodeErrorKind::Backend {
+                backend: name.to_owned(),
+                cause,
+            }
+        })?;
+        let Some(descriptor) = descriptor else {
+            return Ok(false);
+        };
+        encoder
+            .descriptor(position, name, &descriptor)
+            .inspect_err(|_| self.retract_descriptor(descriptor, metadata))?;
+        Ok(true)
+    }
+
+    fn retract(&self, decoder: &mut Decoder<'_>, metadata: &str) {
+        // These bytes were encoded from a descriptor a moment ago.
+        if let Ok(descriptor) = B::Descriptor::decode(decoder) {
+            self.retract_descriptor(descriptor, metadata);
+        }
+    }
+
+    fn storage(&self, decoder: &mut Decoder<'_>) -> Result<Arc<dyn Storage>, DecodeError> {
+        let descriptor = B::Descriptor::decode(decoder)?;
+        self.from_descriptor(descriptor).map_err(|cause| {
+            decoder.error(DecodeErrorKind::Backend {
+                backend: self.backend_type().to_owned(),
+                cause,
+            })
+        })
     }
 }

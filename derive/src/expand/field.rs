@@ -54,6 +54,9 @@ fn encode(field: &Field) -> TokenStream {
     });
     let encode = tried(&match field.text {
         Text::WString => quote_spanned!(span=> __rt::encode_wide(&self.#ident, __encoder, #name)),
+        _ if field.is_ordinary_buffer() => {
+            quote_spanned!(span=> __rt::encode_ordinary(&self.#ident, __encoder, #name))
+        }
         _ => quote_spanned!(span=> __rt::encode_field(&self.#ident, __encoder, #name)),
     });
     quote!(#check #encode;)
@@ -64,6 +67,9 @@ fn decode(field: &Field) -> TokenStream {
     let span = field.ty.span();
     let decode = tried(&match field.text {
         Text::WString => quote_spanned!(span=> __rt::decode_wide(__decoder, #name)),
+        _ if field.is_ordinary_buffer() => {
+            quote_spanned!(span=> __rt::decode_ordinary(__decoder, #name))
+        }
         _ => quote_spanned!(span=> __rt::decode_field(__decoder, #name)),
     });
     match bounds(field) {
@@ -139,6 +145,14 @@ pub(super) fn expand(message: &Message) -> TokenStream {
     let has_buffers = nested
         .iter()
         .map(|Field { ty, .. }| quote_spanned!(ty.span()=> <#ty as __rt::Field>::HAS_BUFFERS));
+    let has_ros_buffers = nested.iter().map(|field| {
+        let ty = &field.ty;
+        // What stands in an array or sequence is a buffer of its own message.
+        let unless = field
+            .is_ordinary_buffer()
+            .then(|| quote_spanned!(ty.span()=> && !<#ty as __rt::Field>::IS_BUFFER));
+        quote_spanned!(ty.span()=> || <#ty as __rt::Field>::HAS_ROS_BUFFERS #unless)
+    });
     let Plain {
         constants,
         encode: encode_plain,
@@ -179,6 +193,7 @@ pub(super) fn expand(message: &Message) -> TokenStream {
             nested.iter().map(|Field { ident, name, .. }| quote!(__rt::Field::visit_buffers_mut(&mut self.#ident, #name, __visit);));
         quote! {
             const HAS_BUFFERS: bool = #(#has_buffers)||*;
+            const HAS_ROS_BUFFERS: bool = false #(#has_ros_buffers)*;
             #[inline]
             fn visit_buffers(&self, _: &'static str, __visit: &mut dyn __rt::core::ops::FnMut(&'static str, &dyn __rt::AnyBuffer)) {
                 #(#visit)*

@@ -1,15 +1,20 @@
 //! Reads XCDR1 of either byte order from untrusted bytes.
 //!
-//! Every method checks what is left before it reads or allocates, and reports where it stood.
+//! Every method checks what is left before it reads or allocates, and reports where it stood. A descriptor is turned
+//! into the storage that it stands for where there are backends and a buffer may be elsewhere.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::encoder::align_up;
-use super::{BORROW_MIN, DESCRIPTOR_MAGIC, DESCRIPTOR_MARKER, HEADER_LEN};
+use super::{BORROW_MIN, DESCRIPTOR_MAGIC, DESCRIPTOR_MARKER, DESCRIPTOR_MAX, HEADER_LEN};
+use crate::backend::Storage;
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::{BackendError, DecodeError, DecodeErrorKind};
 use crate::field::Field;
+use crate::registry::BackendRegistry;
 
 /// Takes values from the body of a message; positions count from the body's start.
 pub struct Decoder<'a> {
@@ -19,6 +24,18 @@ pub struct Decoder<'a> {
     payload: Option<&'a Bytes>,
     /// Bytes that sequences may still reserve.
     allowance: usize,
+    backends: Backends<'a>,
+}
+
+/// What becomes of a descriptor.
+#[derive(Clone, Copy)]
+enum Backends<'a> {
+    /// No backend is known here.
+    None,
+    /// The backend is looked up.
+    Of(&'a BackendRegistry),
+    /// This is the inside of a descriptor, where there is no other.
+    Described,
 }
 
 /// A place in a body that was checked before, where reading may start again.
@@ -60,7 +77,28 @@ impl<'a> Decoder<'a> {
             swap: big_endian != cfg!(target_endian = "big"),
             payload,
             allowance: body.len().saturating_mul(GROWTH),
+            backends: Backends::None,
         })
+    }
+
+    /// The same with backends that give the memory of descriptors.
+    pub(super) fn with_backends(self, registry: &'a BackendRegistry) -> Self {
+        Self {
+            backends: Backends::Of(registry),
+            ..self
+        }
+    }
+
+    /// A descriptor that this process encoded, from `at` on.
+    pub(super) fn of_descriptor(body: &'a [u8], at: usize) -> Self {
+        Self {
+            body,
+            at,
+            swap: cfg!(target_endian = "big"),
+            payload: None,
+            allowance: body.len().saturating_mul(GROWTH),
+            backends: Backends::Described,
+        }
     }
 
     /// From a place that was passed without an error: nothing can be refused there for the memory that it takes.
@@ -72,6 +110,7 @@ impl<'a> Decoder<'a> {
             swap: place.swap,
             payload: None,
             allowance: usize::MAX,
+            backends: Backends::None,
         }
     }
 
@@ -162,6 +201,9 @@ impl<'a> Decoder<'a> {
         let count = self.number::<u32>()?;
         let needed = u64::from(count) * T::MIN_LEN as u64;
         if needed > self.left() as u64 {
+            if count == DESCRIPTOR_MARKER {
+                self.refuse_descriptor()?;
+            }
             return Err(self.error(DecodeErrorKind::Count {
                 count,
                 needed,
@@ -219,22 +261,88 @@ impl<'a> Decoder<'a> {
         self.take(len).map(Some)
     }
 
-    /// The count before a buffer's elements; refuses a descriptor, which stands there for memory elsewhere.
-    pub(crate) fn buffer_count<T: Field>(&mut self) -> Result<usize, DecodeError> {
+    /// The backend's name if a descriptor is next, else nothing taken.
+    #[inline]
+    fn descriptor_name(&mut self) -> Result<Option<&'a str>, DecodeError> {
         let before = self.at;
         if self.number::<u32>()? == DESCRIPTOR_MARKER
             && self
                 .number::<u32>()
                 .is_ok_and(|word| word == DESCRIPTOR_MAGIC)
         {
-            let backend = String::decode(self)?;
-            return Err(self.error(DecodeErrorKind::UnknownBackend(backend)));
+            return String::view(self).map(Some);
         }
         self.at = before;
-        self.sequence_count::<T>()
+        Ok(None)
     }
 
-    /// A buffer: borrowed from the payload where that is worth it and possible, else copied.
+    /// The error for a descriptor that stands where bytes have to be.
+    #[cold]
+    fn no_buffer(&self, backend: &str) -> DecodeError {
+        let backend = backend.to_owned();
+        self.error(match self.backends {
+            Backends::None => DecodeErrorKind::UnknownBackend(backend),
+            Backends::Of(_) | Backends::Described => DecodeErrorKind::NoBuffer(backend),
+        })
+    }
+
+    /// After a count that is the first word of a descriptor: an error if this is one.
+    #[cold]
+    fn refuse_descriptor(&mut self) -> Result<(), DecodeError> {
+        let count = self.at;
+        self.at -= size_of::<u32>();
+        match self.descriptor_name()? {
+            Some(backend) => Err(self.no_buffer(backend)),
+            None => {
+                self.at = count;
+                Ok(())
+            }
+        }
+    }
+
+    /// The count before a buffer's elements; refuses a descriptor, which stands there for memory elsewhere.
+    pub(crate) fn buffer_count<T: Field>(&mut self) -> Result<usize, DecodeError> {
+        match self.descriptor_name()? {
+            Some(backend) => Err(self.no_buffer(backend)),
+            None => self.sequence_count::<T>(),
+        }
+    }
+
+    /// The storage that a descriptor stands for, if one is next.
+    pub(crate) fn storage(&mut self) -> Result<Option<Arc<dyn Storage>>, DecodeError> {
+        let Some(name) = self.descriptor_name()? else {
+            return Ok(None);
+        };
+        let Backends::Of(registry) = self.backends else {
+            return Err(self.no_buffer(name));
+        };
+        let Some(backend) = registry.get(name) else {
+            return Err(self.error(DecodeErrorKind::UnknownBackend(name.to_owned())));
+        };
+        let end = self.body.len().min(self.at.saturating_add(DESCRIPTOR_MAX));
+        let mut fields = Self {
+            swap: self.swap,
+            ..Self::of_descriptor(&self.body[..end], self.at)
+        };
+        match backend.storage(&mut fields) {
+            Ok(storage) => {
+                self.at = fields.at;
+                Ok(Some(storage))
+            }
+            Err(error) if error.is_short() && end < self.body.len() => {
+                let cause = BackendError::Limit(format!(
+                    "a descriptor takes at most {DESCRIPTOR_MAX} bytes, this one goes on"
+                ));
+                Err(self.error(DecodeErrorKind::Backend {
+                    backend: name.to_owned(),
+                    cause,
+                }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A buffer in host memory: borrowed from the payload where that is worth it and possible, else copied.
     pub(crate) fn buffer<T: Element + Field>(&mut self) -> Result<Buffer<T>, DecodeError> {
         let count = self.buffer_count::<T>()?;
         if let (Some(payload), false) = (self.payload, self.swap) {

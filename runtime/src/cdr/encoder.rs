@@ -1,13 +1,22 @@
 //! Writes XCDR1, little endian, into a vector that has room for all of it.
+//!
+//! For a peer that named backends, a storage of one of them becomes a descriptor; everything else is bytes.
 
+use std::sync::Arc;
+
+use super::handover::Handover;
+use super::{DESCRIPTOR_MAGIC, DESCRIPTOR_MARKER, DESCRIPTOR_MAX};
+use crate::backend::Storage;
 use crate::element::Element;
-use crate::error::{EncodeError, EncodeErrorKind};
+use crate::error::{BackendError, EncodeError, EncodeErrorKind};
 use crate::field::Field;
 
 /// Appends values to the body of a message; positions count from the body's start.
 pub struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     origin: usize,
+    /// `None`: all buffers are bytes.
+    handover: Option<Handover<'a>>,
 }
 
 /// The next multiple of `align`, a power of two, from `at` on.
@@ -20,7 +29,19 @@ impl<'a> Encoder<'a> {
     /// The body starts where `out` ends.
     pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
         let origin = out.len();
-        Self { out, origin }
+        Self {
+            out,
+            origin,
+            handover: None,
+        }
+    }
+
+    /// As [`new`](Self::new), for one peer.
+    pub(super) fn for_peer(out: &'a mut Vec<u8>, handover: Handover<'a>) -> Self {
+        Self {
+            handover: Some(handover),
+            ..Self::new(out)
+        }
     }
 
     #[inline]
@@ -63,7 +84,7 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub(crate) fn count(&mut self, count: usize) -> Result<(), EncodeError> {
         match u32::try_from(count) {
-            Ok(count) if count < super::DESCRIPTOR_MARKER => {
+            Ok(count) if count < DESCRIPTOR_MARKER => {
                 self.number(count);
                 Ok(())
             }
@@ -88,5 +109,68 @@ impl<'a> Encoder<'a> {
             }
             None => false,
         }
+    }
+    /// A descriptor in place of the storage's bytes; `false`, and nothing written, where the bytes have to be there.
+    pub(crate) fn describe(&mut self, storage: &Arc<dyn Storage>) -> Result<bool, EncodeError> {
+        let Some(Handover { registry, peer, .. }) = &self.handover else {
+            return Ok(false);
+        };
+        let (registry, name) = (*registry, storage.backend_type());
+        let (Some(metadata), Some(at)) = (peer.metadata(name), registry.position(name)) else {
+            return Ok(false);
+        };
+        match registry.at(at) {
+            Some((_, backend)) => backend.describe(at, storage, metadata, self),
+            None => Ok(false),
+        }
+    }
+
+    /// Marker, name and fields of a descriptor; `at` is the backend's place in the registry. Nothing is written when it fails.
+    pub(crate) fn descriptor<D: Field>(
+        &mut self,
+        at: usize,
+        name: &str,
+        descriptor: &D,
+    ) -> Result<(), EncodeError> {
+        let before = self.out.len();
+        self.number(DESCRIPTOR_MARKER);
+        self.number(DESCRIPTOR_MAGIC);
+        let written = self.descriptor_fields(at, name, descriptor);
+        if written.is_err() {
+            self.out.truncate(before);
+        }
+        written
+    }
+
+    fn descriptor_fields<D: Field>(
+        &mut self,
+        at: usize,
+        name: &str,
+        descriptor: &D,
+    ) -> Result<(), EncodeError> {
+        self.count(name.len() + 1)?;
+        self.bytes(name.as_bytes());
+        self.byte(0);
+        let start = self.position();
+        // A buffer in a descriptor is bytes: nobody could say which of two descriptors to retract.
+        let handover = self.handover.take();
+        let written = descriptor.encode(self);
+        self.handover = handover;
+        written?;
+        let len = self.position() - start;
+        if len > DESCRIPTOR_MAX {
+            let cause = BackendError::Limit(format!(
+                "a descriptor takes at most {DESCRIPTOR_MAX} bytes, this one {len}"
+            ));
+            return Err(EncodeErrorKind::Backend {
+                backend: name.to_owned(),
+                cause,
+            }
+            .into());
+        }
+        if let Some(handover) = &mut self.handover {
+            handover.log.push(at, &self.out[self.origin..], start);
+        }
+        Ok(())
     }
 }

@@ -28,6 +28,7 @@
 
 mod decoder;
 mod encoder;
+mod handover;
 
 use bytes::Bytes;
 
@@ -35,9 +36,11 @@ pub use decoder::Decoder;
 pub(crate) use decoder::Place;
 pub use encoder::Encoder;
 pub(crate) use encoder::align_up;
+pub use handover::Described;
 
 use crate::error::{DecodeError, EncodeError};
 use crate::message::Message;
+use crate::registry::{BackendRegistry, Peer};
 use crate::view::View;
 
 /// Length in bytes of the encapsulation header.
@@ -49,6 +52,9 @@ pub const BORROW_MIN: usize = 4096;
 
 /// Largest length in bytes of an encoded buffer descriptor, its backend's name left out.
 pub const DESCRIPTOR_MAX: usize = 4096;
+
+/// What a descriptor takes with all that stands before it, unless it is unusually long.
+const DESCRIPTOR_USUAL: usize = 256;
 
 /// First word of a buffer descriptor, where a sequence has its count (`rosidl_typesupport_fastrtps`, buffer serialisation).
 pub(crate) const DESCRIPTOR_MARKER: u32 = 0xFFFF_FFFF;
@@ -81,6 +87,59 @@ pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), Enc
     message
         .encode(&mut Encoder::new(out))
         .map_err(|error| error.in_message(M::TYPE_NAME))
+}
+
+/// As [`encode_into`], for one peer: a buffer whose memory belongs to a backend that `registry` has and `peer` names is a
+/// descriptor, if the backend can reach this peer; all else is bytes. The message must go to no one else.
+///
+/// The time and the memory that this takes do not depend on the size of buffers that go as descriptors. Only what is a
+/// buffer in ROS 2 as well, `uint8[]` without a bound in a `Buffer<u8>`, ever does
+/// ([`Field::HAS_ROS_BUFFERS`](crate::Field::HAS_ROS_BUFFERS)); a `Buffer<f32>` or a bounded one is bytes.
+///
+/// What comes back knows the descriptors: [`Described::sent`] when the message left, else they are retracted.
+///
+/// ```
+/// use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferMessage, Peer, cdr};
+///
+/// #[derive(Clone, BufferMessage)]
+/// #[ros2(package = "demo_msgs")]
+/// struct Chunk { data: Buffer<u8> }
+///
+/// // Nothing is registered, so everything is bytes.
+/// let (registry, peer) = (BackendRegistry::new(), Peer::new());
+/// let mut bytes = Vec::new();
+/// let described = cdr::encode_for(&Chunk { data: vec![7].into() }, &registry, &peer, &mut bytes)?;
+/// assert_eq!(bytes, [0, 1, 0, 0, 1, 0, 0, 0, 7]);
+/// assert_eq!(described.count(), 0);
+/// // … the bytes are handed to the network …
+/// described.sent();
+/// # Ok::<(), rosidl_buffer_runtime::EncodeError>(())
+/// ```
+///
+/// # Errors
+/// As [`encode`], and when a backend cannot describe memory that is its own. Nothing stays described then, and `out` holds
+/// no whole message.
+pub fn encode_for<'a, M: Message>(
+    message: &M,
+    registry: &'a BackendRegistry,
+    peer: &'a Peer,
+    out: &mut Vec<u8>,
+) -> Result<Described<'a>, EncodeError> {
+    let mut len = encoded_len(message);
+    message.for_each_buffer(&mut |_, buffer| {
+        let name = buffer.backend_type();
+        if peer.metadata(name).is_some() && registry.contains(name) {
+            len = len.saturating_sub(buffer.byte_len()) + DESCRIPTOR_USUAL;
+        }
+    });
+    out.clear();
+    out.reserve_exact(len);
+    out.extend_from_slice(&[0, 1, 0, 0]);
+    let mut described = Described::none(registry, peer);
+    message
+        .encode(&mut Encoder::for_peer(out, described.handover()))
+        .map_err(|error| error.in_message(M::TYPE_NAME))?;
+    Ok(described)
 }
 
 /// A message from bytes that stay with the caller; everything is copied.
@@ -152,5 +211,26 @@ pub fn view<M: Message>(bytes: &[u8]) -> Result<View<'_, M>, DecodeError> {
 pub fn decode_payload<M: Message>(payload: Bytes) -> Result<M, DecodeError> {
     Decoder::new(&payload, Some(&payload))
         .and_then(|mut decoder| M::decode(&mut decoder))
+        .map_err(|error| error.in_message(M::TYPE_NAME))
+}
+
+/// As [`decode_payload`], with backends: a buffer that came as a descriptor has the memory that it stands for.
+///
+/// That memory is held from now on, and given back when the buffer and its clones are dropped. When a message is refused,
+/// what its descriptors before the wrong place stood for is given back at once; those behind it are not looked at, and
+/// stay pending at their writer until its deadline.
+///
+/// # Errors
+/// As [`decode_payload`], and when a backend is unknown or cannot give the memory of a descriptor.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the message may keep the payload"
+)]
+pub fn decode_payload_with<M: Message>(
+    payload: Bytes,
+    registry: &BackendRegistry,
+) -> Result<M, DecodeError> {
+    Decoder::new(&payload, Some(&payload))
+        .and_then(|decoder| M::decode(&mut decoder.with_backends(registry)))
         .map_err(|error| error.in_message(M::TYPE_NAME))
 }

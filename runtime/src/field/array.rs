@@ -22,6 +22,7 @@ impl<T: Field, const N: usize> Field for [T; N] {
     const IS_COLLECTION: bool = true;
     const FIXED_LEN: bool = T::FIXED_LEN;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
+    const HAS_ROS_BUFFERS: bool = T::HAS_ROS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
     const MENTION: Option<&'static Described> = T::MENTION;
@@ -95,6 +96,7 @@ impl<T: Field, const N: usize> Field for Box<[T; N]> {
     const IS_COLLECTION: bool = true;
     const FIXED_LEN: bool = T::FIXED_LEN;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
+    const HAS_ROS_BUFFERS: bool = T::HAS_ROS_BUFFERS;
     const MAX_LEN: usize = N;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
     const MENTION: Option<&'static Described> = T::MENTION;

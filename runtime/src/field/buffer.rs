@@ -1,4 +1,7 @@
 //! [`Buffer`] and [`BoundedBuffer`]: on the wire and in the type hash a sequence like any other.
+//!
+//! Only a field that is a buffer in ROS 2 as well, `uint8[]` without a bound, may become a descriptor: a C++ node would
+//! drop a message that has one elsewhere. All other buffers, `Buffer<f32>` and bounded ones, are always bytes.
 
 use rosidl_type_description::FieldType;
 
@@ -16,6 +19,8 @@ impl<T: Element + Field> Field for Buffer<T> {
     const MIN_LEN: usize = 4;
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = true;
+    const IS_BUFFER: bool = true;
+    const HAS_ROS_BUFFERS: bool = T::TYPE_ID == u8::TYPE_ID;
 
     fn field_type() -> FieldType {
         Vec::<T>::field_type()
@@ -32,12 +37,32 @@ impl<T: Element + Field> Field for Buffer<T> {
     }
 
     fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        if Self::HAS_ROS_BUFFERS
+            && let Some(storage) = self.storage()
+            && encoder.describe(storage)?
+        {
+            return Ok(());
+        }
+        self.encode_ordinary(encoder)
+    }
+
+    fn encode_ordinary(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let content = self.host().map_err(EncodeErrorKind::Buffer)?;
         encoder.count(content.len())?;
         T::encode_slice(&content, encoder)
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        if Self::HAS_ROS_BUFFERS
+            && let Some(storage) = decoder.storage()?
+        {
+            // Any length is a whole number of bytes.
+            return Ok(Self::of_storage(storage));
+        }
+        decoder.buffer()
+    }
+
+    fn decode_ordinary(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         decoder.buffer()
     }
 
@@ -81,6 +106,7 @@ impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
     };
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = true;
+    const IS_BUFFER: bool = true;
     const MAX_LEN: usize = checked_bound(N);
 
     fn field_type() -> FieldType {
@@ -94,7 +120,7 @@ impl<T: Element + Field, const N: usize> Field for BoundedBuffer<T, N> {
 
     fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         check("sequence", self.len(), N)?;
-        (**self).encode(encoder)
+        (**self).encode_ordinary(encoder)
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {

@@ -49,6 +49,11 @@ pub trait Field: Sized + 'static {
     const FIXED_LEN: bool = false;
     /// Whether there is a [`Buffer`](crate::Buffer) inside.
     const HAS_BUFFERS: bool = false;
+    /// Whether this is a [`Buffer`](crate::Buffer) itself.
+    const IS_BUFFER: bool = false;
+    /// Whether there is a field inside that is a buffer in ROS 2 as well, `uint8[]` without a bound, as a `Buffer<u8>`: a
+    /// message without one never holds a descriptor.
+    const HAS_ROS_BUFFERS: bool = false;
     /// Largest number of elements or code points that the type itself allows.
     const MAX_LEN: usize = usize::MAX;
     /// [`MAX_LEN`](Self::MAX_LEN) of the elements.
@@ -70,6 +75,16 @@ pub trait Field: Sized + 'static {
 
     /// Takes a value.
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+
+    /// As [`encode`](Self::encode), where an attribute says that the field is no buffer in ROS 2: it is no descriptor.
+    fn encode_ordinary(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        self.encode(encoder)
+    }
+
+    /// As [`decode`](Self::decode), where an attribute says that the field is no buffer in ROS 2: a descriptor is refused.
+    fn decode_ordinary(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
 
     /// Checks a value where it lies, as [`decode`](Self::decode) does, and allocates nothing.
     fn view<'a>(decoder: &mut Decoder<'a>) -> Result<Self::Ref<'a>, DecodeError>;

@@ -19,6 +19,7 @@ impl<T: Field> Field for Vec<T> {
     };
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
+    const HAS_ROS_BUFFERS: bool = T::HAS_ROS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
     const MENTION: Option<&'static Described> = T::MENTION;
 
@@ -90,6 +91,7 @@ impl<T: Field, const N: usize> Field for BoundedSequence<T, N> {
     };
     const IS_COLLECTION: bool = true;
     const HAS_BUFFERS: bool = T::HAS_BUFFERS;
+    const HAS_ROS_BUFFERS: bool = T::HAS_ROS_BUFFERS;
     const ITEM_MAX_LEN: usize = T::MAX_LEN;
     const MENTION: Option<&'static Described> = T::MENTION;
     const MAX_LEN: usize = checked_bound(N);
