@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::cell::{self, TakeError};
 use super::config::IMPORT;
 use super::identity::EngineId;
-use super::lease::{ForkGuard, Lease};
+use super::lease::{CELLS, ForkGuard, Lease};
 use super::memory::Memory;
 use super::socket::{Connection, Received};
 use super::stats::Stats;
@@ -101,6 +101,27 @@ enum Entry<M: Memory> {
 struct State<M: Memory> {
     blocks: HashMap<u64, Entry<M>>,
     closed: bool,
+}
+
+impl<M: Memory> State<M> {
+    /// Gives what has to make room: an earlier entry of that block or, when there are more blocks than a publisher can
+    /// have, the longest unused one.
+    fn insert(&mut self, block: u64, entry: Entry<M>) -> Option<Entry<M>> {
+        let before = self.blocks.insert(block, entry);
+        if before.is_some() || self.blocks.len() <= CELLS {
+            return before;
+        }
+        let oldest = self
+            .blocks
+            .iter()
+            .filter(|(other, _)| **other != block)
+            .min_by_key(|(_, entry)| match entry {
+                Entry::Failed(_) => 0,
+                Entry::Mapped { used, .. } => *used,
+            })
+            .map(|(other, _)| *other);
+        self.blocks.remove(&oldest?)
+    }
 }
 
 /// The engine of another process that we read from.
@@ -197,7 +218,7 @@ impl<M: Memory> Writer<M> {
                     },
                     Err(error) => Entry::Failed(error),
                 };
-                let before = self.lock().blocks.insert(block, entry);
+                let before = self.lock().insert(block, entry);
                 self.arrived.notify_all();
                 drop(before); // may unmap; not under the lock
             }

@@ -51,7 +51,11 @@ impl<M: Memory> Writers<M> {
     pub(crate) fn wants(&self, identity: Identity) -> bool {
         let mut entries = self.lock();
         if let Some(entry) = entries.get_mut(&identity.engine) {
-            // An address given by another token does not replace the first.
+            // Whoever claims an engine first with a wrong address must not keep its readers away.
+            if matches!(entry.known, Known::Failed { .. }) && entry.identity != identity {
+                *entry = Entry::new(identity);
+                return true;
+            }
             return entry.try_again(Instant::now());
         }
         if entries.len() >= MAX_WRITERS {
@@ -61,15 +65,7 @@ impl<M: Memory> Writers<M> {
                 return false;
             }
         }
-        entries.insert(
-            identity.engine,
-            Entry {
-                known: Known::Connecting,
-                identity,
-                attempts: 1,
-                since: Instant::now(),
-            },
-        );
+        entries.insert(identity.engine, Entry::new(identity));
         true
     }
 
@@ -180,6 +176,15 @@ impl<M: Memory> Writers<M> {
 }
 
 impl<M: Memory> Entry<M> {
+    fn new(identity: Identity) -> Self {
+        Self {
+            known: Known::Connecting,
+            identity,
+            attempts: 1,
+            since: Instant::now(),
+        }
+    }
+
     fn may_try_again(&self) -> bool {
         matches!(self.known, Known::Failed { retry: true, .. }) && self.attempts < ATTEMPTS
     }
