@@ -64,9 +64,10 @@ pub trait Storage: Send + Sync + 'static {
 /// All methods are called from any thread, also at the same time.
 ///
 /// Endpoints tell each other a text per backend, the metadata: how this process can be reached, say. It travels in
-/// discovery and may therefore hold no comma, semicolon, slash or white space; the rest is the backend's business.
+/// discovery and is therefore made of ASCII letters, digits, `.`, `-`, `_`, `=` and `+`; what it says is the backend's
+/// business.
 ///
-/// With the feature `conformance` the function `conformance::check` shows whether a backend keeps this contract.
+/// With the feature `conformance` the function `conformance::check` tells whether a backend keeps this contract.
 pub trait BufferBackend: Send + Sync + 'static {
     /// What describes a storage to another process: at most
     /// [`cdr::DESCRIPTOR_MAX`](crate::cdr::DESCRIPTOR_MAX) bytes when encoded.

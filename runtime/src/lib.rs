@@ -27,6 +27,7 @@
 //!
 //! # Features
 //! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
+//! * `conformance`: what every [`BufferBackend`] has to pass, for tests of backends.
 
 #![deny(unsafe_code)]
 
@@ -37,6 +38,8 @@ mod backend;
 mod bounded;
 mod buffer;
 pub mod cdr;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod cpu;
 mod definition;
 mod description;
