@@ -319,7 +319,7 @@ impl<'a> Decoder<'a> {
         let Some(backend) = registry.get(name) else {
             return Err(self.error(DecodeErrorKind::UnknownBackend(name.to_owned())));
         };
-        let end = self.body.len().min(self.at.saturating_add(DESCRIPTOR_MAX));
+        let end = self.body.len().min(align_up(self.at, 8) + DESCRIPTOR_MAX);
         let mut fields = Self {
             swap: self.swap,
             ..Self::of_descriptor(&self.body[..end], self.at)

@@ -151,7 +151,7 @@ impl<'a> Encoder<'a> {
         self.count(name.len() + 1)?;
         self.bytes(name.as_bytes());
         self.byte(0);
-        let start = self.position();
+        let start = align_up(self.position(), D::FIRST_ALIGN);
         // A buffer in a descriptor is bytes: nobody could say which of two descriptors to retract.
         let handover = self.handover.take();
         let written = descriptor.encode(self);

@@ -6,12 +6,16 @@
 mod checks;
 
 use std::any::Any;
+use std::error::Error;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{BackendError, BufferBackend, Storage};
+use crate::{BufferBackend, Storage};
+
+/// Makes a storage with these bytes.
+pub type Store = dyn Fn(&[u8]) -> Result<Arc<dyn Storage>, Box<dyn Error>>;
 
 /// Two ends of a backend that can hand storages over, from the first to the second.
 pub struct Pair<B> {
@@ -19,8 +23,8 @@ pub struct Pair<B> {
     pub writer: Arc<B>,
     /// The end that takes descriptors; the writer knows it by its metadata.
     pub reader: Arc<B>,
-    /// Makes a storage of the writer with these bytes.
-    pub store: Box<dyn Fn(&[u8]) -> Result<Arc<dyn Storage>, BackendError>>,
+    /// Makes storages of the writer.
+    pub store: Box<Store>,
     /// How many storages the writer cannot use again yet.
     pub in_use: Box<dyn Fn() -> usize>,
 }
@@ -42,7 +46,7 @@ pub struct Pair<B> {
 /// }
 /// ```
 pub fn check<B: BufferBackend>(pair: impl Fn() -> Pair<B>) {
-    let checks: &[(&str, fn(&Pair<B>) -> Outcome)] = &[
+    let checks: &[(&str, Check<B>)] = &[
         (
             "its name and metadata can stand in discovery",
             checks::names,
@@ -99,6 +103,7 @@ pub fn check<B: BufferBackend>(pair: impl Fn() -> Pair<B>) {
 }
 
 type Outcome = Result<(), String>;
+type Check<B> = fn(&Pair<B>) -> Outcome;
 
 /// How long the writer may take to notice that something is free: deadlines of backends are about a second.
 const PATIENCE: Duration = Duration::from_secs(10);

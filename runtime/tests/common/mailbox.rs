@@ -72,7 +72,7 @@ impl Mailbox {
 impl BufferBackend for Mailbox {
     type Descriptor = Slip;
 
-    fn backend_type(&self) -> &str {
+    fn backend_type(&self) -> &'static str {
         "mailbox"
     }
 
@@ -122,7 +122,7 @@ impl BufferBackend for Mailbox {
 }
 
 impl Storage for Letter {
-    fn backend_type(&self) -> &str {
+    fn backend_type(&self) -> &'static str {
         "mailbox"
     }
 
