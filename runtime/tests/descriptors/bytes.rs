@@ -1,6 +1,6 @@
 //! Byte for byte: where marker, name and fields of a descriptor stand.
 
-use rosidl_buffer_runtime::{Buffer, BufferMessage, cdr};
+use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferMessage, Peer, cdr};
 
 use super::Load;
 use super::depot::{Depot, known};
@@ -168,13 +168,13 @@ fn for_a_peer_that_gets_bytes_the_bytes_are_those_of_everybody() {
     let mut bytes = Vec::new();
     for (what, registry, peer) in [
         ("the backend says no", &registry, &named),
-        ("the peer names nothing", &registry, &Default::default()),
+        ("the peer names nothing", &registry, &Peer::default()),
         (
             "the peer names another",
             &registry,
             &super::depot::peer("cuda"),
         ),
-        ("nothing is registered", &Default::default(), &named),
+        ("nothing is registered", &BackendRegistry::default(), &named),
     ] {
         let described = cdr::encode_for(&message, registry, peer, &mut bytes).unwrap();
         assert_eq!(described.count(), 0, "{what}");
