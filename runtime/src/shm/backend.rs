@@ -191,6 +191,10 @@ impl BufferBackend for ShmBackend {
         }
     }
 
+    fn is_ready(&self, peer_metadata: &str) -> bool {
+        self.is_connected(peer_metadata)
+    }
+
     fn create_descriptor(
         &self,
         storage: &Arc<dyn Storage>,
