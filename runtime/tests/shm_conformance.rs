@@ -5,11 +5,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rosidl_buffer_runtime::BufferBackend as _;
 use rosidl_buffer_runtime::conformance::{self, Pair};
-use rosidl_buffer_runtime::shm::ShmBackend;
+use rosidl_buffer_runtime::shm::{ShmBackend, ShmBufferDescriptor};
+use rosidl_buffer_runtime::{BackendError, BufferBackend as _};
 
 #[test]
 fn shm_keeps_the_contract() {
@@ -30,6 +30,34 @@ fn shm_keeps_the_contract_with_itself() {
     });
 }
 
+/// A descriptor is a stranger's word: it must not keep the thread that takes it waiting.
+#[test]
+fn a_block_that_never_was_is_refused_at_once() {
+    let (writer, reader) = (ShmBackend::new().unwrap(), ShmBackend::new().unwrap());
+    let second = Duration::from_secs(1);
+    reader.connect(&writer.backend_metadata(), second).unwrap();
+    let buffer = writer.to_buffer(&[7; 4096]).unwrap();
+    for round in 0..20 {
+        let descriptor = writer
+            .create_descriptor(buffer.storage().unwrap(), &reader.backend_metadata())
+            .unwrap()
+            .unwrap();
+        let wrong = ShmBufferDescriptor {
+            block_id: descriptor.block_id + 1 + round,
+            ..descriptor
+        };
+        let start = Instant::now();
+        let error = reader.read(&wrong).unwrap_err();
+        assert!(
+            start.elapsed() < second / 2,
+            "{:?}: {error}",
+            start.elapsed()
+        );
+        assert!(matches!(error, BackendError::Malformed(_)), "{error}");
+    }
+    assert_eq!(writer.stats().held + writer.stats().pending, 0);
+}
+
 fn pair(writer: &ShmBackend, reader: &ShmBackend) -> Pair<ShmBackend> {
     let (store, in_use) = (writer.clone(), writer.clone());
     Pair {
@@ -43,5 +71,6 @@ fn pair(writer: &ShmBackend, reader: &ShmBackend) -> Pair<ShmBackend> {
             let stats = in_use.stats();
             stats.blocks - stats.blocks_free
         }),
+        patience: Duration::from_secs(10),
     }
 }

@@ -101,6 +101,10 @@ enum Entry<M: Memory> {
 struct State<M: Memory> {
     blocks: HashMap<u64, Entry<M>>,
     closed: bool,
+    /// Threads that wait for a block.
+    waiting: usize,
+    /// Blocks that the publisher said it does not have, while somebody waits.
+    unknown: Vec<u64>,
 }
 
 impl<M: Memory> State<M> {
@@ -165,6 +169,8 @@ impl<M: Memory> Writer<M> {
             state: Mutex::new(State {
                 blocks: HashMap::new(),
                 closed: false,
+                waiting: 0,
+                unknown: Vec::new(),
             }),
             arrived: Condvar::new(),
             pump: Mutex::new(()),
@@ -223,8 +229,15 @@ impl<M: Memory> Writer<M> {
                 drop(before); // may unmap; not under the lock
             }
             Ok(ToReader::Retire { block }) => {
-                let before = self.lock().blocks.remove(&block);
-                drop(before);
+                let mut state = self.lock();
+                let before = state.blocks.remove(&block);
+                // What is taken cannot be retired; this answers a question about a block that never was.
+                if before.is_none() && state.waiting > 0 && state.unknown.len() < CELLS {
+                    state.unknown.push(block);
+                    self.arrived.notify_all();
+                }
+                drop(state);
+                drop(before); // may unmap; not under the lock
             }
             Ok(ToReader::Welcome { .. } | ToReader::Refused { .. }) => {
                 tracing::debug!(writer = %self.id, "a second greeting was left out");
@@ -290,6 +303,7 @@ impl<M: Memory> Writer<M> {
         if let Some(found) = self.find(ticket.block) {
             return found;
         }
+        self.lock().waiting += 1;
         if open {
             let mut message = [0; MAX_MESSAGE];
             let need = ToWriter::Need {
@@ -298,11 +312,25 @@ impl<M: Memory> Writer<M> {
             let len = need.write(&mut message);
             open = self.connection.send(&message[..len], None).is_ok();
         }
+        let found = self.wait_for(ticket.block, open);
+        let mut state = self.lock();
+        state.waiting -= 1;
+        if state.waiting == 0 {
+            state.unknown.clear();
+        }
+        found
+    }
+
+    /// Waits until the block came, or will not come any more.
+    fn wait_for(&self, block: u64, open: bool) -> Result<Arc<Import<M>>, BackendError> {
         let deadline = Instant::now() + IMPORT;
         let mut state = self.lock();
         loop {
-            if let Some(found) = self.look(&mut state, ticket.block) {
+            if let Some(found) = self.look(&mut state, block) {
                 return found;
+            }
+            if state.unknown.contains(&block) {
+                return Err(malformed(format!("its publisher has no block {block}")));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if state.closed || !open {
