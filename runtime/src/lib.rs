@@ -3,6 +3,8 @@
 //! * [`Buffer`] is what a message holds where its interface has `uint8[]`.
 //! * [`BufferMessage`] makes a message of a struct; generated code uses the same derive. [`Service`](macro@Service) and
 //!   [`Action`](macro@Action) tie messages together.
+//! * [`BufferBackend`] is memory that processes hand over to each other: [`BackendRegistry`] keeps backends by name, and with
+//!   it [`cdr::encode_for`] writes descriptors in place of bytes.
 //! * [`cdr`] turns messages into bytes and back, or reads them where they lie ([`cdr::view`]); [`Message`] gives name,
 //!   type description and RIHS01 hash.
 //!

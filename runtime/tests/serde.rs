@@ -2,8 +2,11 @@
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use rosidl_buffer_runtime::{
-    BoundedBuffer, BoundedSequence, BoundedString, BoundedWString, Buffer, BufferMessage, WString,
+    BoundedBuffer, BoundedSequence, BoundedString, BoundedWString, Buffer, BufferError,
+    BufferMessage, Storage, WString,
 };
 use serde_json::json;
 
@@ -105,4 +108,51 @@ fn what_does_not_fit_is_refused() {
     );
     let extra = serde_json::from_value::<Inner>(json!({ "in": true, "type": 1, "new": 0 }));
     assert!(extra.is_ok(), "unknown fields are skipped: {extra:?}");
+}
+
+#[path = "common/mailbox.rs"]
+#[allow(dead_code)] // only its storages are used here
+mod mailbox;
+
+/// Memory that only its backend can read, or that nobody can.
+struct Far(Option<u8>);
+
+impl Storage for Far {
+    fn backend_type(&self) -> &'static str {
+        "far"
+    }
+
+    fn byte_len(&self) -> usize {
+        3
+    }
+
+    fn host_bytes(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
+        out.fill(self.0.ok_or(BufferError::Backend {
+            backend: "far".into(),
+            operation: "copy 3 bytes to the host".into(),
+            cause: "the device is gone".into(),
+        })?);
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+#[test]
+fn buffers_in_any_memory_are_their_content() {
+    let (writer, _) = mailbox::Mailbox::pair("serde");
+    let json = |storage| serde_json::to_value(Buffer::<u8>::from_storage(storage).unwrap());
+    assert_eq!(json(writer.store(&[4, 5])).unwrap(), json!([4, 5]));
+    assert_eq!(json(Arc::new(Far(Some(6)))).unwrap(), json!([6, 6, 6]));
+    let error = json(Arc::new(Far(None))).unwrap_err().to_string();
+    assert!(
+        error.contains("backend `far` could not copy 3 bytes to the host"),
+        "{error}"
+    );
 }

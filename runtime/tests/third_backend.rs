@@ -7,6 +7,7 @@
 mod mailbox;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mailbox::Mailbox;
 use rosidl_buffer_runtime::conformance::{self, Pair};
@@ -19,6 +20,7 @@ fn the_mailbox_keeps_the_contract() {
         Pair {
             store: Box::new(move |bytes| Ok(store.store(bytes))),
             in_use: Box::new(move || in_use.letters()),
+            patience: Duration::ZERO,
             writer,
             reader,
         }

@@ -333,3 +333,29 @@ fn definitions_can_be_named_and_refer_to_what_is_found() {
             .contains("to be generated and to be taken")
     );
 }
+
+/// The runtime has this descriptor as a struct of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_descriptor_of_shared_memory_is_that_of_its_file() {
+    use rosidl_buffer_runtime::shm::ShmBufferDescriptor as Own;
+    use snapshot_tests::ros::shm_buffer_backend_msgs::msg::ShmBufferDescriptor as Generated;
+
+    assert_eq!(Own::TYPE_NAME, Generated::TYPE_NAME);
+    assert_eq!(Own::TYPE_HASH, Generated::TYPE_HASH);
+    assert_eq!(Own::VERSION, Generated::VERSION);
+    let own = Own {
+        version: Own::VERSION,
+        engine_id: std::array::from_fn(|at| at.to_le_bytes()[0]),
+        cell: 2,
+        block_id: 3,
+        generation: 4,
+        block_size: 5,
+        offset: 6,
+        size: 7,
+    };
+    let bytes = cdr::encode(&own).unwrap();
+    let generated: Generated = cdr::decode(&bytes).unwrap();
+    assert_eq!((generated.cell, generated.size), (own.cell, own.size));
+    assert_eq!(cdr::encode(&generated).unwrap(), bytes);
+}

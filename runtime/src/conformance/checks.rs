@@ -273,46 +273,52 @@ pub(super) fn outlived<B: BufferBackend>(pair: &Pair<B>) -> Outcome {
 }
 
 pub(super) fn hostile<B: BufferBackend>(pair: &Pair<B>) -> Outcome {
-    let stored = pair.stored(&pattern(4096, 14))?;
-    let valid =
-        cdr::encode(&pair.described(&stored)?).map_err(said("the descriptor cannot be encoded"))?;
-    let body = cdr::HEADER_LEN..valid.len();
-    for len in 0..valid.len() {
-        ensure(
-            cdr::decode::<B::Descriptor>(&valid[..len]).is_err(),
-            format_args!("{len} of the descriptor's {} bytes are enough", valid.len()),
-        )?;
-    }
+    let content = pattern(4096, 14);
+    let stored = pair.stored(&content)?;
     let mut random = Random(0x5EED);
     for round in 0..2000 {
-        let mut bytes = valid.clone();
-        let mutated = round % 2 == 0;
-        if mutated {
-            bytes[body
-                .clone()
-                .nth(random.below(body.len()))
-                .unwrap_or(body.start)] ^= 1 << random.below(8);
-        } else {
-            bytes[body.clone()].fill_with(|| random.byte());
+        let descriptor = pair.described(&stored)?;
+        let valid = cdr::encode(&descriptor).map_err(said("the descriptor cannot be encoded"))?;
+        let (mut bytes, body) = (valid.clone(), cdr::HEADER_LEN..valid.len());
+        if round < valid.len() {
+            ensure(
+                cdr::decode::<B::Descriptor>(&valid[..round]).is_err(),
+                format_args!(
+                    "{round} of the descriptor's {} bytes are enough",
+                    valid.len()
+                ),
+            )?;
         }
-        let Ok(descriptor) = cdr::decode::<B::Descriptor>(&bytes) else {
+        // One wrong bit, eight wrong bytes, or nothing that is right.
+        let at = body.start + random.below(body.len());
+        match round % 3 {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at..]
+                .iter_mut()
+                .take(8)
+                .for_each(|byte| *byte = random.byte()),
+            _ => bytes[body].fill_with(|| random.byte()),
+        }
+        let taken = cdr::decode::<B::Descriptor>(&bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|wrong| pair.taken(wrong));
+        let Ok(storage) = taken else {
+            pair.writer
+                .retract_descriptor(descriptor, &pair.reader.backend_metadata());
             continue;
         };
-        // One wrong bit may be harmless, or name less of the same memory: then there is something to read.
-        match pair.reader.from_descriptor(descriptor) {
-            Ok(storage) if mutated => {
-                let mut copy = vec![0; storage.byte_len()];
-                storage.copy_to_host(&mut copy).map_err(said(
-                    "a storage was given for a wrong descriptor, but it cannot be read",
-                ))?;
-            }
-            Ok(_) => {
-                return Err(format!(
-                    "random bytes are taken for a descriptor: {bytes:02x?}"
-                ));
-            }
-            Err(_) => {}
-        }
+        // It was harmless, or less of the same memory is named. Anything else is memory that nobody handed over.
+        let mut copy = vec![0; storage.byte_len()];
+        storage.copy_to_host(&mut copy).map_err(said(
+            "a storage was given for a wrong descriptor, but it cannot be read",
+        ))?;
+        ensure(
+            copy.is_empty() || content.windows(copy.len()).any(|part| part == copy),
+            format_args!(
+                "{bytes:02x?}, made from {valid:02x?}, gives {} bytes that were not described",
+                copy.len()
+            ),
+        )?;
     }
     Ok(())
 }

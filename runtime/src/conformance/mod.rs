@@ -27,6 +27,8 @@ pub struct Pair<B> {
     pub store: Box<Store>,
     /// How many storages the writer cannot use again yet.
     pub in_use: Box<dyn Fn() -> usize>,
+    /// How long the writer may take to notice that a storage is free.
+    pub patience: Duration,
 }
 
 /// Runs all checks, each with a pair of its own.
@@ -41,7 +43,7 @@ pub struct Pair<B> {
 /// fn the_backend_keeps_the_contract() {
 ///     conformance::check(|| {
 ///         let (writer, reader) = connected();
-///         Pair { store: …, in_use: …, writer, reader }
+///         Pair { store: …, in_use: …, patience: …, writer, reader }
 ///     });
 /// }
 /// ```
@@ -105,9 +107,6 @@ pub fn check<B: BufferBackend>(pair: impl Fn() -> Pair<B>) {
 type Outcome = Result<(), String>;
 type Check<B> = fn(&Pair<B>) -> Outcome;
 
-/// How long the writer may take to notice that something is free: deadlines of backends are about a second.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 impl<B: BufferBackend> Pair<B> {
     fn stored(&self, bytes: &[u8]) -> Result<Arc<dyn Storage>, String> {
         (self.store)(bytes).map_err(said(format_args!(
@@ -137,10 +136,11 @@ impl<B: BufferBackend> Pair<B> {
     fn free_down_to(&self, count: usize) -> Outcome {
         let start = Instant::now();
         while (self.in_use)() > count {
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > self.patience {
                 return Err(format!(
-                    "{} storages are in use {PATIENCE:?} after the last one was dropped, {count} before",
-                    (self.in_use)()
+                    "{} storages are in use {:?} after the last one was dropped, {count} before",
+                    (self.in_use)(),
+                    self.patience
                 ));
             }
             std::thread::sleep(Duration::from_millis(1));
