@@ -43,7 +43,7 @@ fn a_block_that_never_was_is_refused_at_once() {
             .unwrap()
             .unwrap();
         let wrong = ShmBufferDescriptor {
-            block_id: descriptor.block_id + 1 + round,
+            block_id: descriptor.block_id + 1024 * (1 + round), // numbers of one cell
             ..descriptor
         };
         let start = Instant::now();

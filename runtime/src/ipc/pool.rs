@@ -18,7 +18,7 @@ use super::memory::{Created, Memory};
 use super::readers::{Reader, Readers, Slots};
 use super::socket::Connection;
 use super::stats::{Counts, Stats};
-use super::ticket::Ticket;
+use super::ticket::{Ticket, block_number};
 use super::wire::{MAX_MESSAGE, ToReader};
 use crate::error::AllocateError;
 
@@ -44,7 +44,8 @@ pub(crate) struct State<M: Memory> {
     /// Bytes of all blocks, and of those that are being made.
     bytes: u64,
     blocks: usize,
-    next_id: u64,
+    /// Blocks made so far, given up ones included.
+    made: u64,
     pub(crate) counts: Counts,
     /// Who is still to be told that a block is gone.
     retired: Vec<Retired>,
@@ -82,7 +83,7 @@ impl<M: Memory> Pool<M> {
                 classes: BTreeMap::new(),
                 bytes: 0,
                 blocks: 0,
-                next_id: 1,
+                made: 0,
                 counts: Counts::default(),
                 retired: Vec::new(),
             }),
@@ -420,12 +421,12 @@ impl<M: Memory> State<M> {
         self.slots[cell].reserved = true;
         self.bytes += size;
         self.blocks += 1;
-        let id = self.next_id;
-        self.next_id += 1;
+        let cell = u32::try_from(cell).ok()?;
+        self.made += 1;
         Some(Place {
             engine,
-            id,
-            cell: u32::try_from(cell).ok()?,
+            id: block_number(self.made, cell),
+            cell,
         })
     }
 

@@ -10,7 +10,7 @@ pub(crate) struct Ticket {
     pub(crate) engine: EngineId,
     /// The block's cell in each lease of that engine.
     pub(crate) cell: u32,
-    /// The block itself; an engine never uses a number twice.
+    /// The block itself, see [`block_number`].
     pub(crate) block: u64,
     /// Which use of the block.
     pub(crate) generation: u64,
@@ -22,11 +22,21 @@ pub(crate) struct Ticket {
     pub(crate) size: u64,
 }
 
+/// The number of an engine's `count`th block, which stands at `cell`; an engine never uses a number twice.
+///
+/// Number and cell belong together, so that nobody is shown one block under the reference to another.
+pub(crate) fn block_number(count: u64, cell: u32) -> u64 {
+    count * CELLS as u64 + u64::from(cell)
+}
+
 impl Ticket {
     /// Names the field that cannot be right, before anything is looked up.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.cell as usize >= CELLS {
             return Err(format!("cell {} where there are {CELLS}", self.cell));
+        }
+        if self.block % CELLS as u64 != u64::from(self.cell) {
+            return Err(format!("block {} at cell {}", self.block, self.cell));
         }
         if self.generation == 0 || self.generation > super::cell::MAX_GENERATION {
             return Err(format!("generation {}", self.generation));
@@ -51,7 +61,7 @@ mod tests {
         let good = Ticket {
             engine: EngineId([1; 16]),
             cell: 0,
-            block: 1,
+            block: block_number(1, 0),
             generation: 1,
             block_size: 4096,
             offset: 96,
@@ -60,6 +70,8 @@ mod tests {
         assert_eq!(good.check(), Ok(()));
         for (bad, says) in [
             (Ticket { cell: 1024, ..good }, "cell 1024"),
+            (Ticket { cell: 1, ..good }, "block 1024 at cell 1"),
+            (Ticket { block: 1025, ..good }, "block 1025 at cell 0"),
             (Ticket { generation: 0, ..good }, "generation 0"),
             (Ticket { generation: 1 << 40, ..good }, "generation"),
             (Ticket { size: 4001, ..good }, "4001 bytes at 96"),

@@ -1,7 +1,7 @@
 //! Descriptors that lie: replayed, changed, from elsewhere, from the dead, or plain noise. Each gives an error of a known kind,
 //! and none holds on to a block.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rosidl_buffer_runtime::{
     BackendError, BufferBackend as _, Loss, cdr,
@@ -138,12 +138,38 @@ fn a_block_that_never_was_is_an_error_in_bounded_time() {
     let _turn = alone();
     let (writer, reader, name) = pair(4);
     let mut descriptor = describe(&writer, &name, 1);
-    descriptor.block_id += 1000;
-    let start = std::time::Instant::now();
+    descriptor.block_id += 1024 * 1000; // of the same cell
+    let start = Instant::now();
     let error = reader.read(&descriptor).map(drop).unwrap_err();
-    assert!(matches!(error, BackendError::Disconnected(_)), "{error:?}");
+    assert!(matches!(error, BackendError::Malformed(_)), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(3));
     assert_eq!(take(&reader, &describe(&writer, &name, 2)).unwrap().0, 2);
+    all_free(&writer, SOON);
+}
+
+/// Its cell would protect the one, its slice would show the other.
+#[test]
+fn the_cell_of_one_block_does_not_open_another() {
+    let _turn = alone();
+    let (writer, reader, name) = pair(4);
+    let kept: Vec<_> = (1..=2)
+        .map(|number| send(&writer, &name, number, LEN).unwrap())
+        .collect();
+    let [first, second] = [&kept[0].1, &kept[1].1].map(|descriptor| descriptor.clone().unwrap());
+    // The reader has both blocks mapped.
+    assert_eq!(take(&reader, &second).unwrap().0, 2);
+    let mut lie = first.clone();
+    lie.block_id = second.block_id;
+    let error = reader.read(&lie).map(drop).unwrap_err();
+    let named = matches!(error, BackendError::Malformed(_) | BackendError::Lost(_));
+    assert!(named, "{error:?}");
+    // The same through the writer's own engine.
+    let own = writer.backend_metadata();
+    let storage = kept[0].0.storage().unwrap();
+    let mut lie = writer.create_descriptor(storage, &own).unwrap().unwrap();
+    lie.block_id = second.block_id;
+    assert!(writer.read(&lie).is_err());
+    drop(kept);
     all_free(&writer, SOON);
 }
 
