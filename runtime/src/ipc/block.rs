@@ -23,6 +23,8 @@ pub(crate) struct Block<M: Memory> {
     pub(crate) engine: EngineId,
     pub(crate) id: u64,
     pub(crate) cell: u32,
+    /// Where its memory lies.
+    pub(crate) domain: u32,
     generation: AtomicU64,
     len: AtomicU64,
 }
@@ -37,6 +39,7 @@ impl<M: Memory> Block<M> {
             engine: place.engine,
             id: place.id,
             cell: place.cell,
+            domain: place.domain,
             generation: AtomicU64::new(0),
             len: AtomicU64::new(0),
         }
@@ -78,4 +81,5 @@ pub(crate) struct Place {
     pub(crate) engine: EngineId,
     pub(crate) id: u64,
     pub(crate) cell: u32,
+    pub(crate) domain: u32,
 }

@@ -137,23 +137,24 @@ impl<M: Memory> Engine<M> {
     }
 
     /// A block that nobody else has, of at least `len` bytes.
-    pub(crate) fn try_allocate(&self, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
+    pub(crate) fn try_allocate(&self, domain: u32, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
         if self.is_child() {
             return Err(AllocateError::Forked);
         }
-        self.shared.pool.try_allocate(len)
+        self.shared.pool.try_allocate(domain, len)
     }
 
     /// As [`try_allocate`](Self::try_allocate), but waits for a block.
     pub(crate) fn allocate(
         &self,
+        domain: u32,
         len: usize,
         timeout: Duration,
     ) -> Result<Arc<Block<M>>, AllocateError> {
         if self.is_child() {
             return Err(AllocateError::Forked);
         }
-        self.shared.pool.allocate(len, timeout)
+        self.shared.pool.allocate(domain, len, timeout)
     }
 
     pub(crate) fn trim(&self, idle: Duration) -> u64 {

@@ -9,6 +9,9 @@ use std::os::fd::OwnedFd;
 use super::wire::Extra;
 
 /// A kind of memory, for example host memory in sealed memfds.
+///
+/// It may lie in several places, such as the devices of a machine: each is a *domain*, with blocks of its own. A memory that
+/// has one place only has domain 0.
 pub(crate) trait Memory: Send + Sync + 'static {
     /// A block as its writer has it.
     type Block: Send + Sync;
@@ -17,11 +20,11 @@ pub(crate) trait Memory: Send + Sync + 'static {
     /// Name of the backend, as in a token's `backends:` and on the wire.
     const BACKEND: &'static str;
 
-    /// Sizes of blocks are multiples of this many bytes, a power of two.
-    fn granule(&self) -> u64;
+    /// Sizes of blocks in a domain are multiples of this many bytes, a power of two.
+    fn granule(&self, domain: u32) -> u64;
 
-    /// A new block of exactly `size` bytes.
-    fn create(&self, size: u64) -> io::Result<Created<Self::Block>>;
+    /// A new block of exactly `size` bytes in a domain.
+    fn create(&self, domain: u32, size: u64) -> io::Result<Created<Self::Block>>;
 
     /// A block of another process. Checks all that the descriptor claims before anything is mapped.
     fn import(&self, fd: OwnedFd, size: u64, extra: &Extra) -> io::Result<Self::Import>;

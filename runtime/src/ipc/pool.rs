@@ -39,8 +39,8 @@ pub(crate) struct State<M: Memory> {
     pub(crate) readers: Readers,
     /// By cell.
     slots: Vec<Slot<M>>,
-    /// Cells of the blocks of each size, the oldest use first.
-    classes: BTreeMap<u64, VecDeque<u32>>,
+    /// Cells of the blocks of each domain and size, the oldest use first.
+    classes: BTreeMap<(u32, u64), VecDeque<u32>>,
     /// Bytes of all blocks, and of those that are being made.
     bytes: u64,
     blocks: usize,
@@ -95,9 +95,9 @@ impl<M: Memory> Pool<M> {
     }
 
     /// A block of at least `len` bytes that nobody else has.
-    pub(crate) fn try_allocate(&self, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
+    pub(crate) fn try_allocate(&self, domain: u32, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
         let asked = len as u64;
-        let size = class_size(asked, self.memory.granule());
+        let size = class_size(asked, self.memory.granule(domain));
         let Some(size) = size.filter(|size| *size <= self.config.max_bytes) else {
             return Err(AllocateError::TooLarge {
                 asked,
@@ -107,17 +107,17 @@ impl<M: Memory> Pool<M> {
         let mut state = self.lock();
         state.counts.allocated += 1;
         let now = Instant::now();
-        if let Some(block) = state.reuse(size, asked, now, self.config.pending_deadline) {
+        if let Some(block) = state.reuse((domain, size), asked, now, self.config.pending_deadline) {
             return Ok(block);
         }
         let room = self.config.max_bytes - size;
         if state.bytes > room || state.blocks >= self.config.max_blocks {
-            state.make_room(size, room, now, &self.config);
+            state.make_room((domain, size), room, now, &self.config);
         }
         let place = if state.bytes > room || state.blocks >= self.config.max_blocks {
             None
         } else {
-            state.reserve(self.engine, size)
+            state.reserve(self.engine, domain, size)
         };
         let Some(place) = place else {
             state.counts.exhausted += 1;
@@ -129,7 +129,7 @@ impl<M: Memory> Pool<M> {
             });
         };
         Self::tell(state);
-        let made = self.memory.create(size);
+        let made = self.memory.create(domain, size);
         let mut state = self.lock();
         match made {
             Ok(Created { block, fd, extra }) => {
@@ -149,13 +149,14 @@ impl<M: Memory> Pool<M> {
     /// As [`try_allocate`](Self::try_allocate), and waits for a reader to give a block back, but not longer than `timeout`.
     pub(crate) fn allocate(
         &self,
+        domain: u32,
         len: usize,
         timeout: Duration,
     ) -> Result<Arc<Block<M>>, AllocateError> {
         let mut pause = FIRST_PAUSE;
         let mut deadline = None;
         loop {
-            let error = match self.try_allocate(len) {
+            let error = match self.try_allocate(domain, len) {
                 Err(error @ AllocateError::Exhausted { .. }) => error,
                 other => return other,
             };
@@ -340,17 +341,17 @@ fn class_size(len: u64, granule: u64) -> Option<u64> {
 impl<M: Memory> State<M> {
     fn reuse(
         &mut self,
-        size: u64,
+        class: (u32, u64),
         len: u64,
         now: Instant,
         deadline: Duration,
     ) -> Option<Arc<Block<M>>> {
-        let candidates = self.classes.get(&size).map_or(0, VecDeque::len);
+        let candidates = self.classes.get(&class).map_or(0, VecDeque::len);
         for _ in 0..candidates {
             // Taken from the front and put behind: looked at last the next time, free or not.
-            let class = self.classes.get_mut(&size)?;
-            let cell = class.pop_front()?;
-            class.push_back(cell);
+            let cells = self.classes.get_mut(&class)?;
+            let cell = cells.pop_front()?;
+            cells.push_back(cell);
             if self.is_free(cell as usize, now, deadline) {
                 return self.begin(cell, len, now);
             }
@@ -399,7 +400,7 @@ impl<M: Memory> State<M> {
     }
 
     /// A cell and a number for a block that is about to be made.
-    fn reserve(&mut self, engine: EngineId, size: u64) -> Option<Place> {
+    fn reserve(&mut self, engine: EngineId, domain: u32, size: u64) -> Option<Place> {
         let usable =
             |slot: &Slot<M>| slot.block.is_none() && !slot.reserved && slot.generation < MAX_GENERATION;
         let cell = match self.slots.iter().position(usable) {
@@ -427,6 +428,7 @@ impl<M: Memory> State<M> {
             engine,
             id: block_number(self.made, cell),
             cell,
+            domain,
         })
     }
 
@@ -445,20 +447,20 @@ impl<M: Memory> State<M> {
         block.begin(slot.generation, len);
         slot.block = Some(Arc::clone(&block));
         self.classes
-            .entry(block.size)
+            .entry((block.domain, block.size))
             .or_default()
             .push_back(block.cell);
         self.counts.made += 1;
         block
     }
 
-    /// Drops free blocks of other sizes, the longest unused first, until `size` more bytes fit.
-    fn make_room(&mut self, size: u64, room: u64, now: Instant, config: &Config) {
+    /// Drops free blocks of other classes, the longest unused first, until there is room for one more of this class.
+    fn make_room(&mut self, class: (u32, u64), room: u64, now: Instant, config: &Config) {
         let mut oldest: Vec<(Instant, usize)> = self
             .slots
             .iter()
             .enumerate()
-            .filter(|(_, slot)| slot.block.as_ref().is_some_and(|block| block.size != size))
+            .filter(|(_, slot)| slot.block.as_ref().is_some_and(|block| (block.domain, block.size) != class))
             .map(|(cell, slot)| (slot.used_at, cell))
             .collect();
         oldest.sort_unstable();
@@ -477,10 +479,10 @@ impl<M: Memory> State<M> {
         let Some(block) = self.slots.get_mut(cell).and_then(|slot| slot.block.take()) else {
             return 0;
         };
-        if let Some(class) = self.classes.get_mut(&block.size) {
+        if let Some(class) = self.classes.get_mut(&(block.domain, block.size)) {
             class.retain(|other| *other != block.cell);
             if class.is_empty() {
-                self.classes.remove(&block.size);
+                self.classes.remove(&(block.domain, block.size));
             }
         }
         self.bytes -= block.size;

@@ -120,6 +120,18 @@ impl TryFrom<&[u8]> for Extra {
     }
 }
 
+impl<const N: usize> From<[u8; N]> for Extra {
+    /// That the length fits is checked when this is compiled.
+    #[allow(clippy::cast_possible_truncation)] // at most 128
+    fn from(from: [u8; N]) -> Self {
+        const { assert!(N <= Self::MAX) };
+        let mut extra = Self::EMPTY;
+        extra.bytes[..N].copy_from_slice(&from);
+        extra.len = N as u8;
+        extra
+    }
+}
+
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_slice().fmt(f)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::descriptor::ShmBufferDescriptor;
 use super::handle::{Bytes, ReadHandle, WriteHandle};
-use super::memory::HostMemory;
+use super::memory::{DOMAIN, HostMemory};
 use crate::backend::{BufferBackend, Storage};
 use crate::buffer::Buffer;
 use crate::error::{AllocateError, BackendError};
@@ -79,7 +79,7 @@ impl ShmBackend {
     /// # Errors
     /// [`AllocateError::Exhausted`] when all blocks are in use; other errors when there can be none.
     pub fn try_allocate(&self, len: usize) -> Result<WriteHandle, AllocateError> {
-        let block = self.engine.try_allocate(len)?;
+        let block = self.engine.try_allocate(DOMAIN, len)?;
         Ok(WriteHandle::new(block, len))
     }
 
@@ -88,7 +88,7 @@ impl ShmBackend {
     /// # Errors
     /// As [`try_allocate`](Self::try_allocate).
     pub fn allocate(&self, len: usize, timeout: Duration) -> Result<WriteHandle, AllocateError> {
-        let block = self.engine.allocate(len, timeout)?;
+        let block = self.engine.allocate(DOMAIN, len, timeout)?;
         Ok(WriteHandle::new(block, len))
     }
 
@@ -306,7 +306,7 @@ impl ShmBuilder {
     /// # Errors
     /// [`BackendError::Unavailable`] where the system lacks something.
     pub fn build(self) -> Result<ShmBackend, BackendError> {
-        let probe = HostMemory.create(HostMemory.granule());
+        let probe = HostMemory.create(DOMAIN, HostMemory.granule(DOMAIN));
         let unavailable = |what: &str, error: &io::Error| {
             BackendError::Unavailable(format!("{what}: {error}; messages travel as bytes"))
         };

@@ -19,6 +19,9 @@ const SEALS: SealFlags = SealFlags::FUTURE_WRITE
     .union(SealFlags::GROW)
     .union(SealFlags::SEAL);
 
+/// The only domain of host memory.
+pub(crate) const DOMAIN: u32 = 0;
+
 /// Host memory as a kind of memory to share.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HostMemory;
@@ -28,11 +31,11 @@ impl Memory for HostMemory {
     type Import = HostImport;
     const BACKEND: &'static str = "shm";
 
-    fn granule(&self) -> u64 {
+    fn granule(&self, _domain: u32) -> u64 {
         rustix::param::page_size() as u64
     }
 
-    fn create(&self, size: u64) -> io::Result<Created<HostBlock>> {
+    fn create(&self, _domain: u32, size: u64) -> io::Result<Created<HostBlock>> {
         let len = mappable(size)?;
         let fd = memfd("rosidl_buffer-block", size)?;
         let mapping = Mapping::writable(fd.as_fd(), len)?; // before the seal, which would forbid it
