@@ -49,6 +49,8 @@ pub(crate) struct State<M: Memory> {
     pub(crate) counts: Counts,
     /// Who is still to be told that a block is gone.
     retired: Vec<Retired>,
+    /// Blocks that are gone and still to be unmapped, after the lock.
+    dropped: Vec<Arc<Block<M>>>,
 }
 
 /// A reader that has the memory of a block which is gone.
@@ -86,6 +88,7 @@ impl<M: Memory> Pool<M> {
                 made: 0,
                 counts: Counts::default(),
                 retired: Vec::new(),
+                dropped: Vec::new(),
             }),
         }
     }
@@ -95,7 +98,21 @@ impl<M: Memory> Pool<M> {
     }
 
     /// A block of at least `len` bytes that nobody else has.
-    pub(crate) fn try_allocate(&self, domain: u32, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
+    pub(crate) fn try_allocate(
+        &self,
+        domain: u32,
+        len: usize,
+    ) -> Result<Arc<Block<M>>, AllocateError> {
+        match self.attempt(domain, len) {
+            // Free blocks of other sizes may hold the memory or the file descriptor that was wanted.
+            Err(AllocateError::Memory { .. }) if self.trim(Duration::ZERO) > 0 => {
+                self.attempt(domain, len)
+            }
+            other => other,
+        }
+    }
+
+    fn attempt(&self, domain: u32, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
         let asked = len as u64;
         let size = class_size(asked, self.memory.granule(domain));
         let Some(size) = size.filter(|size| *size <= self.config.max_bytes) else {
@@ -193,11 +210,13 @@ impl<M: Memory> Pool<M> {
 
     /// Tells readers which blocks are gone, after the lock. One that does not listen drops them by its own limit.
     fn tell(mut state: MutexGuard<'_, State<M>>) {
-        if state.retired.is_empty() {
+        if state.retired.is_empty() && state.dropped.is_empty() {
             return;
         }
         let retired = std::mem::take(&mut state.retired);
+        let dropped = std::mem::take(&mut state.dropped);
         drop(state);
+        drop(dropped); // unmaps, which may take long on a device
         for Retired { connection, block } in retired {
             let mut message = [0; MAX_MESSAGE];
             let len = ToReader::Retire { block }.write(&mut message);
@@ -497,6 +516,8 @@ impl<M: Memory> State<M> {
                 });
             }
         }
-        block.size
+        let size = block.size;
+        self.dropped.push(block);
+        size
     }
 }

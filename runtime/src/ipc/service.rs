@@ -165,6 +165,8 @@ impl<M: Memory> Service<M> {
                     if !std::mem::replace(&mut self.refused.accept, true) {
                         tracing::warn!(%error, "readers of shared memory cannot be let in, they get bytes (said once)");
                     }
+                    // Free blocks hold file descriptors that a reader needs.
+                    self.shared.pool.trim(Duration::ZERO);
                     let _ = epoll::delete(&self.epoll, &self.listener);
                     self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
                     return;
