@@ -164,3 +164,9 @@ fn drop_pending(cell: &AtomicU64, of: u64) {
         }
     });
 }
+
+#[cfg(all(test, loom))]
+#[allow(unsafe_code)] // loom's own cells are for one thread until someone vouches for them
+mod loom_models;
+#[cfg(all(test, not(loom)))]
+mod tests;
