@@ -226,3 +226,6 @@ impl ForkGuard {
         unsafe { self.page.as_ptr().cast::<AtomicU64>().as_ref() }
     }
 }
+
+#[cfg(test)]
+mod tests;

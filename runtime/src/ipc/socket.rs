@@ -249,3 +249,6 @@ impl AsFd for Connection {
 fn invalid(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
+
+#[cfg(test)]
+mod tests;

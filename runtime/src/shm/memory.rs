@@ -132,3 +132,149 @@ unsafe fn bytes(mapping: &Mapping, offset: usize, len: usize) -> Option<&[u8]> {
     // zeroed or written, so initialised; not longer than `isize::MAX`; not written meanwhile, as the caller promised.
     Some(unsafe { slice::from_raw_parts(start.as_ptr(), len) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{ErrorKind, Read};
+    use std::os::fd::AsRawFd;
+
+    use rustix::io::Errno;
+    use rustix::mm::{MprotectFlags, mprotect};
+
+    use super::*;
+
+    const SIZE: u64 = 10_000; // no whole number of pages
+
+    fn import(fd: OwnedFd, size: u64) -> io::Result<HostImport> {
+        HostMemory.import(fd, size, &Extra::EMPTY)
+    }
+
+    fn fill(block: &HostBlock, byte: u8) {
+        // SAFETY: the whole block, mapped writable, nobody reads it now.
+        unsafe { block.as_mut_ptr().write_bytes(byte, block.len()) };
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let Created { block, fd, extra } = HostMemory.create(SIZE).unwrap();
+        assert_eq!(block.len(), 10_000);
+        // SAFETY: nobody writes while the slice lives.
+        assert_eq!(unsafe { block.bytes(0, 10_000) }, Some(&[0; 10_000][..]));
+        let import = HostMemory.import(fd, SIZE, &extra).unwrap();
+        assert_eq!(import.len(), 10_000);
+        fill(&block, 7);
+        // SAFETY: nobody writes while the slice lives.
+        assert_eq!(unsafe { import.bytes(0, 10_000) }, Some(&[7; 10_000][..]));
+        drop(block);
+        // SAFETY: the writer is gone.
+        let last = unsafe { import.bytes(9_999, 1) };
+        assert_eq!(last, Some(&[7][..]), "a reader's mapping stays");
+    }
+
+    #[test]
+    fn ranges_stay_within_the_block() {
+        let Created { block, fd, .. } = HostMemory.create(SIZE).unwrap();
+        let import = import(fd, SIZE).unwrap();
+        let max = usize::MAX;
+        for (offset, len, there) in [
+            (0, 10_000, true),
+            (10_000, 0, true),
+            (1, 10_000, false),
+            (10_001, 0, false),
+            (max, 1, false),
+            (1, max, false),
+            (max, max, false),
+        ] {
+            // SAFETY: nobody writes while the slice lives.
+            let ours = unsafe { block.bytes(offset, len) }.is_some();
+            // SAFETY: nobody writes while the slice lives.
+            let theirs = unsafe { import.bytes(offset, len) }.is_some();
+            assert_eq!((ours, theirs), (there, there), "{offset} {len}");
+        }
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let Created { block, fd, .. } = HostMemory.create(SIZE).unwrap();
+        fill(&block, 7);
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        // A descriptor may always be opened anew for writing; the seal is what protects.
+        let mut reopened = File::options().read(true).write(true).open(path).unwrap();
+        assert_eq!(rustix::io::pwrite(&reopened, b"mine", 0), Err(Errno::PERM));
+        for fd in [fd.as_fd(), reopened.as_fd()] {
+            let error = Mapping::writable(fd, 10_000).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert_eq!(rustix::fs::ftruncate(fd, 0), Err(Errno::PERM));
+            assert_eq!(rustix::fs::ftruncate(fd, SIZE + 1), Err(Errno::PERM));
+            let punch =
+                rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+            assert_eq!(rustix::fs::fallocate(fd, punch, 0, SIZE), Err(Errno::PERM));
+        }
+        let import = import(fd, SIZE).unwrap();
+        let start = import.mapping.as_ptr().as_ptr().cast();
+        let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: would only add a right to the import's own mapping.
+        let changed = unsafe { mprotect(start, 10_000, flags) };
+        assert_eq!(changed, Err(Errno::ACCESS));
+        fill(&block, 8); // the writer still can
+        let mut content = Vec::new();
+        reopened.read_to_end(&mut content).unwrap();
+        assert_eq!(content, [8; 10_000]);
+    }
+
+    #[test]
+    fn what_is_no_block_is_refused() {
+        let refused = |what: &str, fd: OwnedFd, size: u64| {
+            let error = import(fd, size).expect_err(what);
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{what}: {error}");
+            assert!(error.to_string().starts_with("block: "), "{what}: {error}");
+        };
+        let sealed = |seals: SealFlags| {
+            let fd = memfd("rosidl_buffer-test", SIZE).unwrap();
+            seal(fd.as_fd(), seals).unwrap();
+            fd
+        };
+        refused(
+            "not sealed",
+            memfd("rosidl_buffer-test", SIZE).unwrap(),
+            SIZE,
+        );
+        for seal in SEALS {
+            refused("a seal is missing", sealed(SEALS - seal), SIZE);
+        }
+        refused(
+            "write-sealed, which is another seal",
+            sealed((SEALS - SealFlags::FUTURE_WRITE) | SealFlags::WRITE),
+            SIZE,
+        );
+        refused("short", sealed(SEALS), SIZE + 1);
+        refused("long", sealed(SEALS), SIZE - 1);
+        refused("far too long", sealed(SEALS), isize::MAX as u64);
+        refused("pipe", io::pipe().unwrap().0.into(), SIZE);
+        refused("device", File::open("/dev/zero").unwrap().into(), SIZE);
+        refused("file", File::open("Cargo.toml").unwrap().into(), SIZE);
+
+        let extra = Extra::try_from(&b"what?"[..]).unwrap();
+        let error = HostMemory.import(sealed(SEALS), SIZE, &extra).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn sizes_that_no_slice_has() {
+        for size in [0, isize::MAX as u64 + 1, u64::MAX] {
+            let error = HostMemory.create(size).map(drop).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{size}");
+            let fd = memfd("rosidl_buffer-test", SIZE).unwrap();
+            assert_eq!(
+                import(fd, size).unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{size}"
+            );
+        }
+        assert!(
+            HostMemory.create(isize::MAX as u64).is_err(),
+            "more than there are addresses"
+        );
+    }
+}
