@@ -133,7 +133,7 @@ unsafe fn bytes(mapping: &Mapping, offset: usize, len: usize) -> Option<&[u8]> {
     Some(unsafe { slice::from_raw_parts(start.as_ptr(), len) })
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))] // Miri has no memfd
 mod tests {
     use std::fs::File;
     use std::io::{ErrorKind, Read};

@@ -280,14 +280,14 @@ fn refused_taken_or_expired() {
             let block = Arc::clone(&block);
             move || refuse(&block.cell, 1)
         });
-        let taker = thread::spawn({
+        let other = thread::spawn({
             let block = Arc::clone(&block);
             move || block.look(1)
         });
         let expired = expire(&block.cell, 1);
         let reused = block.reuse(2);
         refuser.join().unwrap();
-        let taken = taker.join().unwrap();
+        let taken = other.join().unwrap();
         assert!(
             taken.is_ok() || expired > 0,
             "nothing takes a descriptor but the three of them"

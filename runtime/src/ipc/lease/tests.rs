@@ -14,6 +14,7 @@ fn sealed(len: u64, seals: SealFlags) -> OwnedFd {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn both_sides_see_the_same_cells() {
     let (writer, fd) = Lease::create().unwrap();
     let reader = Lease::open(fd).unwrap();
@@ -40,6 +41,7 @@ fn a_private_lease_is_one_too() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn what_is_no_lease_is_refused() {
     let len = LEASE_LEN as u64;
     let refused = |what: &str, fd: OwnedFd| {
@@ -70,6 +72,7 @@ fn what_is_no_lease_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn the_size_of_a_lease_is_final() {
     let (_lease, fd) = Lease::create().unwrap();
     for len in [0, LEASE_LEN as u64 - 1, LEASE_LEN as u64 + 1] {
@@ -82,6 +85,7 @@ fn the_size_of_a_lease_is_final() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn lengths_that_cannot_be_mapped() {
     let fd = memfd("rosidl_buffer-test", 4096).unwrap();
     for len in [0, isize::MAX as usize + 1, usize::MAX] {
@@ -102,6 +106,7 @@ fn lengths_that_cannot_be_mapped() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no memfd")]
 fn memfds_are_not_inherited() {
     let fd = memfd("rosidl_buffer-test", 1).unwrap();
     let flags = rustix::io::fcntl_getfd(&fd).unwrap();
@@ -109,6 +114,7 @@ fn memfds_are_not_inherited() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no fork")]
 fn a_child_knows_that_it_is_one() {
     let guard = ForkGuard::new().unwrap();
     assert!(!guard.is_child());
