@@ -37,15 +37,27 @@ pub struct Pair<B> {
 /// When a check fails; the text names all that failed and says what was expected.
 ///
 /// # Example
-/// `tests/third_backend.rs` of this crate has a backend written from outside and its test:
-/// ```ignore
-/// #[test]
-/// fn the_backend_keeps_the_contract() {
-///     conformance::check(|| {
-///         let (writer, reader) = connected();
-///         Pair { store: …, in_use: …, patience: …, writer, reader }
-///     });
-/// }
+/// ```
+/// # #[cfg(target_os = "linux")]
+/// # fn main() {
+/// use std::{sync::Arc, time::Duration};
+/// use rosidl_buffer_runtime::{BufferBackend, conformance::{self, Pair}, shm::ShmBackend};
+///
+/// conformance::check(|| {
+///     let (writer, reader) = (ShmBackend::new().unwrap(), ShmBackend::new().unwrap());
+///     reader.connect(&writer.backend_metadata(), Duration::from_secs(1)).unwrap();
+///     let (store, pool) = (writer.clone(), writer.clone());
+///     Pair {
+///         writer: Arc::new(writer),
+///         reader: Arc::new(reader),
+///         store: Box::new(move |bytes| Ok(Arc::clone(store.to_buffer(bytes)?.storage().unwrap()))),
+///         in_use: Box::new(move || pool.stats().blocks - pool.stats().blocks_free),
+///         patience: Duration::from_secs(10),
+///     }
+/// });
+/// # }
+/// # #[cfg(not(target_os = "linux"))]
+/// # fn main() {}
 /// ```
 pub fn check<B: BufferBackend>(pair: impl Fn() -> Pair<B>) {
     let checks: &[(&str, Check<B>)] = &[
