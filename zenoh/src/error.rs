@@ -36,6 +36,21 @@ pub enum Error {
         /// What the context says.
         context: u32,
     },
+    /// A subscription asks for a memory that its context knows nothing of.
+    #[error(
+        "the subscription to {topic} asks for the buffer backends {asked:?}, but there is no {name:?} in its context: \
+         choose from cpu{known}, or any; or register it with ContextBuilder::backends"
+    )]
+    UnknownBackend {
+        /// The topic.
+        topic: String,
+        /// The whole option.
+        asked: String,
+        /// The name that is unknown.
+        name: String,
+        /// The names that are known, each behind a comma.
+        known: String,
+    },
     /// A Zenoh configuration file cannot be used.
     #[error("the Zenoh configuration file {path:?} ({origin}) cannot be used: {cause}")]
     ConfigFile {

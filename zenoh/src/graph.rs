@@ -1,12 +1,15 @@
 //! Who is there: the publishers and subscriptions of a ROS domain, from their liveliness tokens.
 //!
-//! Tokens come in as Zenoh reports them, counts go out. A token that cannot be read is counted and left
-//! aside. Two endpoints on one topic that do not agree on the type are reported, because nothing would
-//! ever arrive and nobody would say why.
+//! Tokens come in as Zenoh reports them, counts and the endpoints of a topic go out; who watches a topic is told
+//! of each publisher that comes. A token that cannot be read is counted and left aside. Two endpoints on one topic
+//! that do not agree on the type are reported, because nothing would ever arrive and nobody would say why.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,7 +17,9 @@ use zenoh::{Session, Wait as _, pubsub::Subscriber, sample::SampleKind};
 
 use crate::{
     error::{Error, Result},
-    key::{Endpoint, Entity, EntityKind, Token, TopicKey, discovery_key, ros_type_name},
+    key::{
+        Backend, Endpoint, Entity, EntityKind, Gid, Token, TopicKey, discovery_key, ros_type_name,
+    },
 };
 
 /// Topics that are remembered at most: anybody in the network may declare any number of tokens.
@@ -33,7 +38,23 @@ pub(crate) struct Graph {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Grows with each change of `state`, so that who has looked need not look again.
+    version: AtomicU64,
 }
+
+/// A subscription that somebody has, here or elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) gid: Gid,
+    /// The memories that it takes; `None` when it does not know about buffers.
+    pub(crate) backends: Option<Vec<Backend>>,
+}
+
+/// Called with the backends of a publisher; must not block.
+type OnPublisher = dyn Fn(&[Backend]) + Send + Sync;
+
+/// Somebody wants to know the publishers of a topic, as long as this is held.
+pub(crate) struct Watch(#[expect(dead_code, reason = "held to be dropped")] Arc<OnPublisher>);
 
 impl Graph {
     /// Watches the tokens of `domain`, those that are there already included.
@@ -45,6 +66,7 @@ impl Graph {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            version: AtomicU64::new(0),
         });
         let seen = Arc::clone(&shared);
         let subscriber = session
@@ -53,12 +75,10 @@ impl Graph {
             .history(true)
             .callback(move |sample| {
                 let key = sample.key_expr().as_str();
-                let mut state = seen.lock();
                 match sample.kind() {
-                    SampleKind::Put => state.insert(key),
-                    SampleKind::Delete => state.remove(key),
+                    SampleKind::Put => seen.insert(key),
+                    SampleKind::Delete => seen.remove(key),
                 }
-                drop(state);
                 seen.changed.notify_all();
             })
             .wait()
@@ -71,6 +91,42 @@ impl Graph {
             shared,
             _subscriber: subscriber,
         })
+    }
+
+    /// Another number after each change.
+    pub(crate) fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
+    }
+
+    /// The subscriptions with this topic, type and hash.
+    pub(crate) fn readers(&self, key: &TopicKey) -> Vec<Reader> {
+        let state = self.shared.lock();
+        let readers = state.endpoints(EntityKind::Subscription, key);
+        readers
+            .map(|(token, endpoint)| Reader {
+                gid: Gid::of_token(token),
+                backends: endpoint.backends.clone(),
+            })
+            .collect()
+    }
+
+    /// Calls `on_publisher` with the backends of each publisher with this topic, type and hash that names some: those that
+    /// are there now and those that come.
+    pub(crate) fn watch_publishers(
+        &self,
+        key: &TopicKey,
+        on_publisher: impl Fn(&[Backend]) + Send + Sync + 'static,
+    ) -> Watch {
+        let on_publisher: Arc<OnPublisher> = Arc::new(on_publisher);
+        let mut state = self.shared.lock();
+        let there: Vec<Vec<Backend>> = state
+            .endpoints(EntityKind::Publisher, key)
+            .filter_map(|(_, endpoint)| endpoint.backends.clone())
+            .collect();
+        state.watch(key, &on_publisher);
+        drop(state);
+        there.iter().for_each(|backends| on_publisher(backends));
+        Watch(on_publisher)
     }
 
     /// How many endpoints of `kind` have this topic, type and hash.
@@ -98,6 +154,23 @@ impl Graph {
 }
 
 impl Shared {
+    fn insert(&self, token: &str) {
+        let mut state = self.lock();
+        let told = state.insert(token);
+        self.version.fetch_add(1, Ordering::Release);
+        drop(state);
+        // The lock is not held: what is called is not ours.
+        if let Some((watchers, backends)) = told {
+            watchers.iter().for_each(|watcher| watcher(&backends));
+        }
+    }
+
+    fn remove(&self, token: &str) {
+        let mut state = self.lock();
+        state.remove(token);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,26 +186,31 @@ struct State {
     beyond_limits: u64,
     /// What was said already.
     warnings: HashSet<String>,
+    /// Who wants to know the publishers of a topic.
+    watchers: HashMap<TopicKey, Vec<Weak<OnPublisher>>>,
 }
 
+/// Who is to be told of a publisher, and its backends.
+type Told = (Vec<Arc<OnPublisher>>, Vec<Backend>);
+
 impl State {
-    fn insert(&mut self, text: &str) {
+    fn insert(&mut self, text: &str) -> Option<Told> {
         let token: Token = match text.parse() {
             Ok(token) => token,
             Err(error) => {
                 self.malformed += 1;
                 tracing::debug!("ignored (number {}): {error}", self.malformed);
-                return;
+                return None;
             }
         };
         let topic = match &token.entity {
             Entity::Publisher(endpoint) | Entity::Subscription(endpoint) => endpoint.topic.clone(),
-            Entity::Node | Entity::Service(_) | Entity::Client(_) => return,
+            Entity::Node | Entity::Service(_) | Entity::Client(_) => return None,
         };
         let full = self.topics.len() >= MAX_TOPICS && !self.topics.contains_key(&topic);
         let others = self.topics.entry(topic.clone()).or_default();
         if others.contains_key(text) {
-            return;
+            return None;
         }
         if full || others.len() >= MAX_PER_TOPIC {
             if others.is_empty() {
@@ -144,7 +222,7 @@ impl State {
                     "more than {MAX_TOPICS} topics, or {MAX_PER_TOPIC} endpoints of {topic:?}: those beyond are not counted"
                 );
             }
-            return;
+            return None;
         }
         for other in others.values() {
             if let Some(warning) = mismatch(&token, other, &self.own_session)
@@ -154,7 +232,22 @@ impl State {
                 tracing::warn!("{}", warning.escape_debug());
             }
         }
+        let told = match &token.entity {
+            Entity::Publisher(endpoint) => told(&self.watchers, token.domain, endpoint),
+            _ => None,
+        };
         others.insert(text.to_owned(), token);
+        told
+    }
+
+    fn watch(&mut self, key: &TopicKey, watcher: &Arc<OnPublisher>) {
+        // Those that are gone are cleared away where the next one comes.
+        self.watchers.retain(|_, watchers| {
+            watchers.retain(|watcher| watcher.strong_count() > 0);
+            !watchers.is_empty()
+        });
+        let watchers = self.watchers.entry(key.clone()).or_default();
+        watchers.push(Arc::downgrade(watcher));
     }
 
     fn remove(&mut self, text: &str) {
@@ -174,17 +267,41 @@ impl State {
     }
 
     fn count(&self, kind: EntityKind, key: &TopicKey) -> usize {
-        let same = |endpoint: &Endpoint| {
-            endpoint.dds_type == key.dds_type && endpoint.type_hash == key.type_hash
-        };
-        self.topics.get(&key.topic).map_or(0, |tokens| {
-            tokens
-                .values()
-                .filter(|token| token.entity.kind() == kind)
-                .filter(|token| token.entity.endpoint().is_some_and(same))
-                .count()
+        self.endpoints(kind, key).count()
+    }
+
+    /// Token and endpoint of those of `kind` with this topic, type and hash.
+    fn endpoints(
+        &self,
+        kind: EntityKind,
+        key: &TopicKey,
+    ) -> impl Iterator<Item = (&str, &Endpoint)> {
+        let tokens = self.topics.get(&key.topic).into_iter().flatten();
+        tokens.filter_map(move |(text, token)| {
+            let endpoint = token.entity.endpoint()?;
+            let same = token.entity.kind() == kind
+                && endpoint.dds_type == key.dds_type
+                && endpoint.type_hash == key.type_hash;
+            same.then_some((text.as_str(), endpoint))
         })
     }
+}
+
+fn told(
+    watchers: &HashMap<TopicKey, Vec<Weak<OnPublisher>>>,
+    domain: u32,
+    endpoint: &Endpoint,
+) -> Option<Told> {
+    let backends = endpoint.backends.as_ref()?;
+    let key = TopicKey {
+        domain,
+        topic: endpoint.topic.clone(),
+        dds_type: endpoint.dds_type.clone(),
+        type_hash: endpoint.type_hash.clone(),
+    };
+    let watchers = watchers.get(&key)?;
+    let watchers: Vec<_> = watchers.iter().filter_map(Weak::upgrade).collect();
+    Some((watchers, backends.clone()))
 }
 
 /// What to say when a publisher and a subscription of one topic will never meet and one of them is ours.

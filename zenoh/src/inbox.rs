@@ -1,7 +1,8 @@
 //! What stands between Zenoh's threads and the readers of one subscription: the queue, the counters and the decoder.
 //!
-//! Samples come in undecoded, so one that is dropped for a newer one costs nothing. What cannot be decoded
-//! is counted, logged once for each cause, and passed over.
+//! Samples of bytes come in undecoded, so one that is dropped for a newer one costs nothing. A sample that may
+//! describe memory of somebody else is decoded at once: from then on the memory is held, and dropping the message lets
+//! it go. What cannot be decoded is counted, logged once for each cause, and passed over.
 
 use std::{
     collections::HashSet,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rosidl_buffer_runtime::{Message, cdr};
+use rosidl_buffer_runtime::{BackendRegistry, DecodeError, DecodeErrorKind, Message, cdr};
 use zenoh::{
     bytes::ZBytes,
     sample::{Sample, SampleKind},
@@ -30,15 +31,20 @@ const MAX_LOGGED_CAUSES: usize = 16;
 const MAX_UNDECODABLE_AT_ONCE: usize = 1000;
 
 /// Between Zenoh's threads and the readers.
-pub(crate) struct Inbox {
+pub(crate) struct Inbox<M> {
     topic: String,
-    queue: Queue<RawSample>,
+    queue: Queue<Waiting<M>>,
     counts: Mutex<Counts>,
 }
 
-struct RawSample {
-    payload: ZBytes,
+struct Waiting<M> {
+    content: Content<M>,
     info: MessageInfo,
+}
+
+enum Content<M> {
+    Payload(ZBytes),
+    Message(M),
 }
 
 #[derive(Default)]
@@ -48,7 +54,7 @@ struct Counts {
     logged_attachment: bool,
 }
 
-impl Inbox {
+impl<M: Message> Inbox<M> {
     pub(crate) fn new(topic: &str, depth: Option<usize>) -> Self {
         Self {
             topic: topic.to_owned(),
@@ -57,10 +63,33 @@ impl Inbox {
         }
     }
 
-    /// From Zenoh's thread.
+    /// From Zenoh's thread: a sample of bytes.
     pub(crate) fn push(&self, sample: &Sample) {
-        if sample.kind() != SampleKind::Put {
+        if let Some(info) = self.count(sample) {
+            let content = Content::Payload(sample.payload().clone());
+            self.queue.push(Waiting { content, info });
+        }
+    }
+
+    /// From Zenoh's thread: a sample that may describe memory of these backends.
+    pub(crate) fn push_described(&self, sample: &Sample, backends: &BackendRegistry) {
+        let Some(info) = self.count(sample) else {
             return;
+        };
+        let payload = contiguous(sample.payload().clone());
+        match cdr::decode_payload_with(payload, backends) {
+            Ok(message) => {
+                let content = Content::Message(message);
+                self.queue.push(Waiting { content, info });
+            }
+            Err(error) => self.count_undecodable(&error, &info),
+        }
+    }
+
+    /// `None` when the sample is no message.
+    fn count(&self, sample: &Sample) -> Option<MessageInfo> {
+        if sample.kind() != SampleKind::Put {
+            return None;
         }
         let attachment = sample
             .attachment()
@@ -78,15 +107,11 @@ impl Inbox {
                 self.topic
             );
         }
-        drop(counts);
-        self.queue.push(RawSample {
-            payload: sample.payload().clone(),
-            info,
-        });
+        Some(info)
     }
 
     /// The next message; `None` when nothing came in time.
-    pub(crate) fn take<M: Message>(&self, wait: Wait) -> Result<Option<Received<M>>> {
+    pub(crate) fn take(&self, wait: Wait) -> Result<Option<Received<M>>> {
         let mut undecodable = 0;
         loop {
             let taken = self.queue.take(wait);
@@ -102,10 +127,7 @@ impl Inbox {
     }
 
     /// As [`Inbox::take`] for a future: the next message that can be decoded.
-    pub(crate) fn poll_take<M: Message>(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Received<M>>> {
+    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Result<Received<M>>> {
         for _ in 0..MAX_UNDECODABLE_AT_ONCE {
             let Poll::Ready(taken) = self.queue.poll_take(context) else {
                 return Poll::Pending;
@@ -120,8 +142,8 @@ impl Inbox {
     }
 
     /// `None` when there was nothing or it could not be decoded.
-    fn decode<M: Message>(&self, taken: Taken<RawSample>) -> Result<Option<Received<M>>> {
-        let RawSample { payload, info } = match taken {
+    fn decode(&self, taken: Taken<Waiting<M>>) -> Result<Option<Received<M>>> {
+        let Waiting { content, info } = match taken {
             Taken::Item(sample) => sample,
             Taken::Nothing => return Ok(None),
             Taken::Closed => {
@@ -130,20 +152,33 @@ impl Inbox {
                 });
             }
         };
+        let payload = match content {
+            Content::Message(message) => return Ok(Some(Received { message, info })),
+            Content::Payload(payload) => payload,
+        };
         match cdr::decode_payload(contiguous(payload)) {
             Ok(message) => Ok(Some(Received { message, info })),
             Err(error) => {
-                self.count_undecodable(&error.to_string(), &info);
+                self.count_undecodable(&error, &info);
                 Ok(None)
             }
         }
     }
 
-    fn count_undecodable(&self, error: &str, info: &MessageInfo) {
+    fn count_undecodable(&self, error: &DecodeError, info: &MessageInfo) {
         let mut counts = self.counts();
-        counts.stats.undecodable += 1;
-        counts.stats.last_decode_error = Some(error.to_owned());
-        if counts.logged.len() < MAX_LOGGED_CAUSES && counts.logged.insert(error.to_owned()) {
+        let stats = &mut counts.stats;
+        let cause = if let DecodeErrorKind::Backend { cause, .. } = error.kind() {
+            stats.buffers_lost += 1;
+            stats.last_buffer_loss = Some(error.to_string());
+            // Where in the message it stood makes no other cause of it.
+            cause.to_string()
+        } else {
+            stats.undecodable += 1;
+            stats.last_decode_error = Some(error.to_string());
+            error.to_string()
+        };
+        if counts.logged.len() < MAX_LOGGED_CAUSES && counts.logged.insert(cause) {
             let from = info
                 .publisher_gid
                 .map_or("unknown".to_owned(), |gid| gid.to_string());

@@ -1,7 +1,7 @@
 //! What comes beside a message, and what a subscription counted.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -84,6 +84,10 @@ pub struct SubscriptionStats {
     pub without_source: u64,
     /// The last thing that was wrong with a payload.
     pub last_decode_error: Option<String>,
+    /// Samples that arrived whole, but the memory that they described could not be had: it was gone, or its owner was.
+    pub buffers_lost: u64,
+    /// The last reason why such memory could not be had.
+    pub last_buffer_loss: Option<String>,
     /// The publishers heard so far; of more than 1024 the one silent longest is forgotten.
     pub publishers: HashMap<Gid, PublisherStats>,
 }
@@ -100,6 +104,52 @@ pub struct PublisherStats {
     pub last_sequence_number: i64,
     /// When the last sample arrived.
     pub last_received: SystemTime,
+}
+
+/// What a publisher counted since it was created.
+///
+/// Sendings are counted for each subscription that has a channel of its own, and once for all that share a key. Messages
+/// whose buffers lie in host memory of this process are bytes by nature, and fall back from nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublicationStats {
+    /// Messages that were handed to the network.
+    pub published: u64,
+    /// Buffers that were sent as a descriptor, by backend.
+    pub described: BTreeMap<String, u64>,
+    /// Sendings in which a buffer in memory of a backend went as bytes after all, and why.
+    pub fallbacks: BTreeMap<Fallback, u64>,
+    /// The last error of a backend that made a sending fall back to bytes.
+    pub last_backend_error: Option<String>,
+}
+
+impl PublicationStats {
+    pub(crate) fn count_described(&mut self, backend: &str) {
+        match self.described.get_mut(backend) {
+            Some(count) => *count += 1,
+            None => drop(self.described.insert(backend.to_owned(), 1)),
+        }
+    }
+}
+
+/// Why a buffer in memory of a backend was sent as bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Fallback {
+    /// A subscription of the topic knows nothing of buffers, so everybody gets bytes under the topic's own key.
+    LegacySubscription,
+    /// The publisher keeps samples for late joiners, and memory cannot be kept for those.
+    TransientLocal,
+    /// The context does not have the backend.
+    NotRegistered,
+    /// The subscription does not accept the backend.
+    NotAccepted,
+    /// The subscription accepts it, but cannot be reached with it, or not yet.
+    NotReady,
+    /// The backend would not describe the buffer to this subscription.
+    Refused,
+    /// The backend failed; the error is in [`PublicationStats::last_backend_error`].
+    Failed,
 }
 
 impl SubscriptionStats {

@@ -45,15 +45,22 @@ mod inbox;
 mod info;
 pub mod key;
 mod node;
+mod options;
 mod publisher;
 mod qos;
 mod queue;
+mod routes;
+mod routing;
+mod sender;
 mod session;
 mod subscription;
 
 pub use error::{Error, Result};
-pub use info::{MessageInfo, PublisherStats, Received, SubscriptionStats};
+pub use info::{
+    Fallback, MessageInfo, PublicationStats, PublisherStats, Received, SubscriptionStats,
+};
 pub use node::{Node, NodeBuilder};
+pub use options::SubscriptionOptions;
 pub use publisher::Publisher;
 pub use qos::{Durability, History, Liveliness, QosProfile, Reliability};
 pub use session::{Context, ContextBuilder};

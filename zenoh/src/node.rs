@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use rosidl_buffer_runtime::Message;
+use rosidl_buffer_runtime::{BackendRegistry, Message};
 use zenoh::{Wait as _, liveliness::LivelinessToken};
 
 use crate::{
     error::{Error, Result},
     info::MessageInfo,
     key::{
-        Endpoint, Entity, Gid, Token, TopicKey, check_namespace, check_node_name, expand_topic_name,
+        Backend, Channel, ChannelKey, Endpoint, Entity, Gid, Token, TopicKey, check_namespace,
+        check_node_name, expand_topic_name,
     },
+    options::SubscriptionOptions,
     publisher::Publisher,
     qos::QosProfile,
     session::Context,
@@ -97,51 +99,55 @@ impl Node {
         Publisher::new(self, topic, qos)
     }
 
-    /// A subscription to `M` on `topic`, read with `recv` and its kin.
+    /// A subscription to `M` on `topic`, read with `recv` and its kin. A [`QosProfile`] is enough for `options`.
     ///
     /// # Errors
-    /// As for [`Node::create_publisher`].
+    /// As for [`Node::create_publisher`]; also when `options` name a backend that the context does not have.
     pub fn create_subscription<M: Message>(
         &self,
         topic: &str,
-        qos: QosProfile,
+        options: impl Into<SubscriptionOptions>,
     ) -> Result<Subscription<M>> {
-        Subscription::new(self, topic, qos)
+        Subscription::new(self, topic, &options.into())
     }
 
     /// A subscription that calls `callback` with each message, on a thread of its own and never twice at a time. The
     /// queue stands between it and the network: a slow callback loses the oldest messages, counted.
     ///
     /// # Errors
-    /// As for [`Node::create_publisher`]; also when the thread cannot be started.
+    /// As for [`Node::create_subscription`]; also when the thread cannot be started.
     pub fn create_subscription_with_callback<M: Message>(
         &self,
         topic: &str,
-        qos: QosProfile,
+        options: impl Into<SubscriptionOptions>,
         callback: impl FnMut(M, MessageInfo) + Send + 'static,
     ) -> Result<CallbackSubscription<M>> {
-        CallbackSubscription::new(self.create_subscription(topic, qos)?, callback)
+        CallbackSubscription::new(self.create_subscription(topic, options)?, callback)
     }
 
-    /// What an endpoint of this node needs before it is declared.
+    /// What an endpoint of this node needs before it is declared. `named` are the backends that its token tells others of,
+    /// where buffers may travel at all: in types that have some, and not to late joiners, who would get descriptors of
+    /// memory that is used again by then.
     pub(crate) fn endpoint<M: Message>(
         &self,
         topic: &str,
         qos: QosProfile,
         entity: fn(Endpoint) -> Entity,
+        named: impl FnOnce(&BackendRegistry, &str) -> Result<Vec<Backend>>,
     ) -> Result<EndpointName> {
         let topic = expand_topic_name(topic, self.namespace(), self.name())?;
         let type_hash = M::type_hash().to_string();
         let key = TopicKey::new(self.domain_id(), &topic, M::TYPE_NAME, &type_hash);
+        let context = self.context();
+        let named = named(context.backends(), &topic)?;
+        let knows_buffers = M::HAS_ROS_BUFFERS && !qos.is_transient_local();
         let endpoint = Endpoint {
             topic,
             dds_type: key.dds_type.clone(),
             type_hash,
             qos,
-            // Buffers are offered by name when there is a backend to offer.
-            backends: None,
+            backends: knows_buffers.then_some(named),
         };
-        let context = self.context();
         let token = token(
             context,
             self.name(),
@@ -154,6 +160,7 @@ impl Node {
             key,
             gid: Gid::of_token(&token),
             token,
+            knows_buffers,
         })
     }
 }
@@ -163,9 +170,17 @@ pub(crate) struct EndpointName {
     pub(crate) key: TopicKey,
     pub(crate) token: String,
     pub(crate) gid: Gid,
+    /// Whether it reads or writes the channels beside the base key.
+    pub(crate) knows_buffers: bool,
 }
 
 impl EndpointName {
+    /// The text of one of the topic's keys.
+    pub(crate) fn on(&self, channel: Channel) -> String {
+        let topic = self.key.clone();
+        ChannelKey { topic, channel }.to_string()
+    }
+
     pub(crate) fn declare_token(&self, context: &Context) -> Result<LivelinessToken> {
         declare_token(context, &self.token, &self.key.topic)
     }

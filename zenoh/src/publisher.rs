@@ -1,28 +1,27 @@
-//! A publisher: encodes a message once and hands the bytes to Zenoh, with sequence number, time and GID beside them.
+//! A publisher: hands a message to Zenoh with sequence number, time and GID beside it, serialised once for all who take
+//! bytes, and once for each who takes descriptors of memory instead.
 
 use std::{
     marker::PhantomData,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use rosidl_buffer_runtime::{Message, cdr};
-use zenoh::{Wait as _, bytes::ZBytes, liveliness::LivelinessToken};
-use zenoh_ext::{
-    AdvancedPublisher, AdvancedPublisherBuilderExt as _, CacheConfig, MissDetectionConfig,
-};
+use rosidl_buffer_runtime::{EncodeError, Message};
+use zenoh::liveliness::LivelinessToken;
 
 use crate::{
     error::{Error, Result},
-    info::now,
+    info::{Fallback, PublicationStats, now},
     key::{Attachment, Entity, EntityKind, Gid},
     node::{EndpointName, Node},
-    qos::{QosProfile, Reliability},
+    options::all_backends,
+    qos::QosProfile,
+    routes::{Outgoing, Router, Routes},
+    sender::BaseSender,
     session::on_plain_thread,
 };
 
-/// How often a reliable, transient-local publisher tells its last sequence number, when it changed.
-const HEARTBEAT: Duration = Duration::from_millis(500);
 /// How often Zenoh is asked whether it knows a subscriber whose token is there already.
 const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 
@@ -47,24 +46,28 @@ const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 pub struct Publisher<M> {
     // In the order in which they go: nobody sees the publisher, then it stops, then its node may go.
     _token: LivelinessToken,
-    sender: Sender,
+    router: Router,
     name: EndpointName,
     qos: QosProfile,
     sequence_number: Mutex<i64>,
+    stats: Mutex<PublicationStats>,
     node: Node,
     message: PhantomData<fn(&M)>,
 }
 
 impl<M: Message> Publisher<M> {
     pub(crate) fn new(node: &Node, topic: &str, qos: QosProfile) -> Result<Self> {
-        let name = node.endpoint::<M>(topic, qos, Entity::Publisher)?;
-        let sender = Sender::declare(node, &name, &qos)?;
+        let name = node.endpoint::<M>(topic, qos, Entity::Publisher, |registry, _| {
+            Ok(all_backends(registry))
+        })?;
+        let base = BaseSender::declare(node, &name, &qos)?;
         Ok(Self {
             _token: name.declare_token(node.context())?,
-            sender,
+            router: Router::new(base, &qos),
             name,
             qos,
             sequence_number: Mutex::new(0),
+            stats: Mutex::default(),
             node: node.clone(),
             message: PhantomData,
         })
@@ -72,30 +75,74 @@ impl<M: Message> Publisher<M> {
 
     /// Publishes a message to whoever is there; with `transient_local`, also to those who come later.
     ///
+    /// A buffer in memory of a backend goes as a descriptor to each subscription that can take it, and as bytes to the
+    /// others: no message is lost because memory cannot be shared. [`Publisher::stats`] tells which way was taken.
+    ///
     /// # Errors
     /// When the message cannot be encoded, or the session is gone.
     pub fn publish(&self, message: &M) -> Result<()> {
-        let payload = cdr::encode(message).map_err(|source| Error::Encode {
-            topic: self.name.key.topic.clone(),
-            source,
-        })?;
+        let routes = self.routes()?;
+        let backends = self.node.context().backends();
+        let Outgoing { parcels, fallbacks } = routes
+            .encode(self.router.base(), message, backends)
+            .map_err(|source| Error::Encode {
+                topic: self.name.key.topic.clone(),
+                source,
+            })?;
         // Held while sending: two threads must not overtake each other between number and network.
-        let mut number = self
-            .sequence_number
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut number = lock(&self.sequence_number);
         *number += 1;
         let attachment = Attachment {
             sequence_number: *number,
             source_timestamp: now(),
             gid: self.name.gid,
         };
-        self.sender
-            .put(payload, &attachment)
-            .map_err(|cause| Error::Publish {
+        let mut refused = None;
+        for parcel in parcels {
+            let described = |backend: &str| lock(&self.stats).count_described(backend);
+            // One that is refused keeps nothing from the others.
+            if let Err(cause) = parcel.put(&attachment, described) {
+                refused.get_or_insert(cause);
+            }
+        }
+        drop(number);
+        self.count(fallbacks);
+        match refused {
+            None => {
+                lock(&self.stats).published += 1;
+                Ok(())
+            }
+            Some(cause) => Err(Error::Publish {
                 topic: self.name.key.topic.clone(),
                 cause,
-            })
+            }),
+        }
+    }
+
+    fn count(&self, fallbacks: Vec<(Fallback, Option<EncodeError>)>) {
+        for (reason, error) in fallbacks {
+            let mut stats = lock(&self.stats);
+            *stats.fallbacks.entry(reason).or_default() += 1;
+            let Some(error) = error.map(|error| error.to_string()) else {
+                continue;
+            };
+            if stats.last_backend_error.as_ref() != Some(&error) {
+                let topic = &self.name.key.topic;
+                tracing::warn!(
+                    "{topic}: sent as bytes: {error} (not said again before another reason)"
+                );
+                stats.last_backend_error = Some(error);
+            }
+        }
+    }
+
+    fn routes(&self) -> Result<Arc<Routes>> {
+        self.router.routes(&self.node, &self.name, &self.qos)
+    }
+
+    /// What was counted since the publisher was created.
+    pub fn stats(&self) -> PublicationStats {
+        lock(&self.stats).clone()
     }
 
     /// The full name of the topic.
@@ -136,14 +183,38 @@ impl<M: Message> Publisher<M> {
             return false;
         }
         // Its token is here; the route to it may be a moment behind.
+        self.wait_until(deadline, |routes| routes.is_matched(self.router.base()))
+    }
+
+    /// Waits until there is a subscription that would get a buffer in memory of `backend` as a descriptor, were a message
+    /// published next.
+    ///
+    /// Returns whether there is one before `timeout` is over. Blocks the calling thread. Nobody needs to wait: until then
+    /// the bytes are sent.
+    pub fn wait_for_backend(&self, backend: &str, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        let backends = self.node.context().backends();
+        self.wait_until(deadline, |routes| routes.is_ready(backend, backends))
+    }
+
+    fn wait_until(
+        &self,
+        deadline: Option<Instant>,
+        holds: impl Fn(&Routes) -> bool + Sync,
+    ) -> bool {
         on_plain_thread(|| {
-            while !self.sender.is_matched() {
+            loop {
+                match self.routes() {
+                    Ok(routes) if holds(&routes) => return true,
+                    // The session is closed.
+                    Err(_) => return false,
+                    Ok(_) => {}
+                }
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     return false;
                 }
                 std::thread::sleep(MATCHING_PERIOD);
             }
-            true
         })
     }
 }
@@ -158,61 +229,6 @@ impl<M> std::fmt::Debug for Publisher<M> {
     }
 }
 
-/// Volatile publishers need nothing of an advanced one, and look the same to everybody else.
-enum Sender {
-    Plain(zenoh::pubsub::Publisher<'static>),
-    /// `None` only while it is dropped.
-    Advanced(Option<Box<AdvancedPublisher<'static>>>),
-}
-
-impl Sender {
-    fn declare(node: &Node, name: &EndpointName, qos: &QosProfile) -> Result<Self> {
-        let builder = node
-            .context()
-            .zenoh_session()
-            .declare_publisher(name.key.to_string())
-            .reliability(qos.zenoh_reliability())
-            .congestion_control(qos.zenoh_congestion_control());
-        let failed = |cause| name.declare_error("the publisher", cause);
-        if !qos.is_transient_local() {
-            return Ok(Self::Plain(builder.wait().map_err(failed)?));
-        }
-        let cache = CacheConfig::default().max_samples(qos.depth().unwrap_or(usize::MAX));
-        let mut builder = builder.advanced().cache(cache).publisher_detection();
-        if qos.reliability == Reliability::Reliable {
-            let detection = MissDetectionConfig::default().sporadic_heartbeat(HEARTBEAT);
-            builder = builder.sample_miss_detection(detection);
-        }
-        Ok(Self::Advanced(Some(Box::new(
-            builder.wait().map_err(failed)?,
-        ))))
-    }
-
-    fn put(&self, payload: Vec<u8>, attachment: &Attachment) -> zenoh::Result<()> {
-        let payload = ZBytes::from(payload);
-        let attachment = attachment.to_bytes();
-        match self {
-            Self::Plain(publisher) => publisher.put(payload).attachment(attachment).wait(),
-            Self::Advanced(Some(publisher)) => publisher.put(payload).attachment(attachment).wait(),
-            Self::Advanced(None) => Ok(()),
-        }
-    }
-
-    fn is_matched(&self) -> bool {
-        let status = match self {
-            Self::Plain(publisher) => publisher.matching_status().wait(),
-            Self::Advanced(Some(publisher)) => publisher.matching_status().wait(),
-            Self::Advanced(None) => return false,
-        };
-        status.is_ok_and(|status| status.matching())
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        if let Self::Advanced(publisher) = self {
-            let publisher = publisher.take();
-            on_plain_thread(move || drop(publisher));
-        }
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,8 @@
 //! A subscription: samples come from Zenoh into a queue; a reader takes them, decoded when taken.
 //!
-//! Three ways to read: `recv` and its kin block, `recv_async` is a future for any executor, and a callback
+//! A subscription to a type with buffers reads two keys: the topic's own, and the channel that its token leads
+//! publishers to. Only what comes on the channel of a subscription that accepts other memories than the host's may
+//! describe such memory. Three ways to read: `recv` and its kin block, `recv_async` is a future for any executor, and a callback
 //! runs on a thread of its own. Nothing of the user's runs on Zenoh's threads.
 
 use std::{
@@ -19,10 +21,12 @@ use zenoh_ext::{
 
 use crate::{
     error::{Error, Result},
+    graph::Watch,
     inbox::Inbox,
     info::{MessageInfo, Received, SubscriptionStats},
-    key::{Entity, EntityKind, Gid},
+    key::{Channel, Entity, EntityKind, Gid},
     node::{EndpointName, Node},
+    options::{SubscriptionOptions, named_backends},
     qos::{QosProfile, Reliability},
     queue::Wait,
     session::on_plain_thread,
@@ -52,8 +56,10 @@ use crate::{
 pub struct Subscription<M> {
     // In the order in which they go.
     _token: LivelinessToken,
+    _watch: Option<Watch>,
+    _channel: Option<zenoh::pubsub::Subscriber<()>>,
     _receiver: Receiver,
-    inbox: Arc<Inbox>,
+    inbox: Arc<Inbox<M>>,
     name: EndpointName,
     qos: QosProfile,
     node: Node,
@@ -61,12 +67,39 @@ pub struct Subscription<M> {
 }
 
 impl<M: Message> Subscription<M> {
-    pub(crate) fn new(node: &Node, topic: &str, qos: QosProfile) -> Result<Self> {
-        let name = node.endpoint::<M>(topic, qos, Entity::Subscription)?;
+    pub(crate) fn new(node: &Node, topic: &str, options: &SubscriptionOptions) -> Result<Self> {
+        let qos = options.qos();
+        let mut accepted = Vec::new();
+        let name = node.endpoint::<M>(topic, qos, Entity::Subscription, |registry, topic| {
+            accepted = options.accepted(registry, topic)?;
+            Ok(named_backends(registry, &accepted))
+        })?;
         let inbox = Arc::new(Inbox::new(&name.key.topic, qos.depth()));
+        // The channel first: when the base key is known elsewhere, so is the channel.
+        let channel = if name.knows_buffers {
+            Some(declare_channel(node, &name, &accepted, &inbox)?)
+        } else {
+            None
+        };
         let receiver = Receiver::declare(node, &name, &qos, &inbox)?;
+        let token = name.declare_token(node.context())?;
+        // Publishers' memory is prepared as soon as they are known, not when their first message is there.
+        let watch = (name.knows_buffers && !accepted.is_empty()).then(|| {
+            let backends = node.context().backends().clone();
+            let graph = node.context().graph();
+            graph.watch_publishers(&name.key, move |theirs| {
+                for backend in theirs
+                    .iter()
+                    .filter(|theirs| accepted.contains(&theirs.name))
+                {
+                    backends.on_discovering_endpoint(&backend.name, &backend.metadata);
+                }
+            })
+        });
         Ok(Self {
-            _token: name.declare_token(node.context())?,
+            _token: token,
+            _watch: watch,
+            _channel: channel,
             _receiver: receiver,
             inbox,
             name,
@@ -284,6 +317,30 @@ impl<M: Message> Drop for CallbackSubscription<M> {
     }
 }
 
+/// The key on which publishers that know about buffers reach this subscription.
+fn declare_channel<M: Message>(
+    node: &Node,
+    name: &EndpointName,
+    accepted: &[String],
+    inbox: &Arc<Inbox<M>>,
+) -> Result<zenoh::pubsub::Subscriber<()>> {
+    let arrived = Arc::clone(inbox);
+    let session = node.context().zenoh_session();
+    let declared = if accepted.is_empty() {
+        session
+            .declare_subscriber(name.on(Channel::Cpu))
+            .callback(move |sample| arrived.push(&sample))
+            .wait()
+    } else {
+        let backends = node.context().backends().clone();
+        session
+            .declare_subscriber(name.on(Channel::Buffer(name.gid)))
+            .callback(move |sample| arrived.push_described(&sample, &backends))
+            .wait()
+    };
+    declared.map_err(|cause| name.declare_error("the buffer channel", cause))
+}
+
 /// Volatile subscriptions need nothing of an advanced one, and look the same to everybody else.
 enum Receiver {
     Plain(#[expect(dead_code, reason = "held to be dropped")] zenoh::pubsub::Subscriber<()>),
@@ -292,11 +349,11 @@ enum Receiver {
 }
 
 impl Receiver {
-    fn declare(
+    fn declare<M: Message>(
         node: &Node,
         name: &EndpointName,
         qos: &QosProfile,
-        inbox: &Arc<Inbox>,
+        inbox: &Arc<Inbox<M>>,
     ) -> Result<Self> {
         let (arrived, ended) = (Arc::clone(inbox), Arc::clone(inbox));
         let callback = CallbackDrop {

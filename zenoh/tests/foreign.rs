@@ -10,23 +10,8 @@ mod common;
 
 use std::{collections::HashSet, sync::mpsc::channel, time::Duration};
 
-use common::{Frame, SOON, TEXT_HASH, Text, domain, eventually, foreign_and_ours, text};
-use rosidl_buffer_zenoh::{
-    QosProfile,
-    key::Gid,
-    zenoh::{Session, Wait as _, sample::Sample},
-};
-
-fn watch(session: &Session, key: &str) -> std::sync::mpsc::Receiver<Sample> {
-    let (heard, inbox) = channel();
-    session
-        .declare_subscriber(key.to_owned())
-        .callback(move |sample| drop(heard.send(sample)))
-        .background()
-        .wait()
-        .unwrap();
-    inbox
-}
+use common::{Frame, SOON, TEXT_HASH, Text, domain, eventually, foreign_and_ours, text, watch};
+use rosidl_buffer_zenoh::{QosProfile, key::Gid, zenoh::Wait as _};
 
 /// The attachment as `rmw_zenoh_cpp` serialises it, byte by byte.
 fn attachment(number: i64, time: i64, gid: [u8; 16]) -> Vec<u8> {

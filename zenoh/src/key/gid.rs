@@ -3,7 +3,7 @@
 //! A GID is the XXH3-128 of the endpoint's liveliness token, so every process that sees the token knows
 //! the GID without asking.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use twox_hash::XxHash3_128;
 
@@ -22,6 +22,25 @@ impl Gid {
     /// The GID of the endpoint that declares `token`: its XXH3-128, low eight bytes first.
     pub fn of_token(token: &str) -> Self {
         Self(XxHash3_128::oneshot(token.as_bytes()).to_le_bytes())
+    }
+}
+
+/// A text is no GID: 32 lower-case hexadecimal digits are expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("32 lower-case hexadecimal digits are expected")]
+pub struct GidError;
+
+impl FromStr for Gid {
+    type Err = GidError;
+
+    /// Reads what `Display` writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 32 || !text.bytes().all(digits) {
+            return Err(GidError);
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| GidError)?;
+        Ok(Self(number.to_be_bytes()))
     }
 }
 

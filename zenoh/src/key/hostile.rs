@@ -13,6 +13,8 @@ proptest! {
     fn hostile_text_never_panics(text in "\\PC*") {
         let _ = text.parse::<Token>();
         let _ = text.parse::<super::TopicKey>();
+        let _ = text.parse::<super::ChannelKey>();
+        let _ = text.parse::<super::Gid>();
         let _ = parse_qos(&text);
         let _ = parse_backends(&text);
         let _ = super::ros_type_name(&text);

@@ -6,6 +6,7 @@
 
 mod attachment;
 mod backend;
+mod channel;
 mod gid;
 #[cfg(test)]
 mod hostile;
@@ -16,7 +17,8 @@ mod topic;
 
 pub use attachment::{ATTACHMENT_LEN, Attachment, AttachmentError};
 pub use backend::Backend;
-pub use gid::Gid;
+pub use channel::{Channel, ChannelKey};
+pub use gid::{Gid, GidError};
 pub use name::{NameError, check_namespace, check_node_name, expand_topic_name};
 pub use qos_text::{QosTextError, format_qos, parse_qos};
 pub use token::{Endpoint, Entity, EntityKind, GRAPH_PREFIX, Token, TokenError, discovery_key};

@@ -11,6 +11,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use rosidl_buffer_runtime::BackendRegistry;
 use zenoh::{
     Session, Wait as _,
     config::WhatAmI,
@@ -48,6 +49,7 @@ pub struct Context {
 struct ContextInner {
     domain: u32,
     next_id: AtomicU64,
+    backends: BackendRegistry,
     graph: Graph,
     // Last: the graph's subscriber goes before its session.
     open: OpenSession,
@@ -70,6 +72,11 @@ impl Context {
     /// The ROS domain.
     pub fn domain_id(&self) -> u32 {
         self.inner.domain
+    }
+
+    /// The memories, besides the host's own, that publishers and subscriptions of this context hand over.
+    pub fn backends(&self) -> &BackendRegistry {
+        &self.inner.backends
     }
 
     /// A node in the root namespace.
@@ -127,6 +134,7 @@ pub struct ContextBuilder {
     base: Base,
     settings: Vec<(String, String)>,
     local_discovery: Option<bool>,
+    backends: Option<BackendRegistry>,
 }
 
 impl ContextBuilder {
@@ -167,6 +175,14 @@ impl ContextBuilder {
         self
     }
 
+    /// The memories, besides the host's own, in which buffers are handed over, instead of the default: shared memory
+    /// (`shm`) where the system has it. With an empty registry all buffers travel as bytes.
+    #[must_use]
+    pub fn backends(mut self, backends: BackendRegistry) -> Self {
+        self.backends = Some(backends);
+        self
+    }
+
     /// Opens the session. It does not wait for a router.
     ///
     /// # Errors
@@ -184,6 +200,7 @@ impl ContextBuilder {
         let inner = ContextInner {
             domain,
             next_id: AtomicU64::new(0),
+            backends: self.backends.unwrap_or_else(default_backends),
             graph,
             open,
         };
@@ -191,6 +208,11 @@ impl ContextBuilder {
             inner: Arc::new(inner),
         })
     }
+}
+
+/// Shared memory, if this process can have it.
+fn default_backends() -> BackendRegistry {
+    BackendRegistry::new()
 }
 
 /// A session with the runtime that it was made from.

@@ -1,18 +1,23 @@
 //! Messages and helpers that the tests share.
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
+pub(crate) mod mailbox;
+
 use std::{
     net::TcpListener,
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
     task::{Context as TaskContext, Poll, Wake, Waker},
     thread::Thread,
     time::{Duration, Instant},
 };
 
-use rosidl_buffer_runtime::{Buffer, BufferMessage};
+use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferMessage};
 use rosidl_buffer_zenoh::{
     Context, ContextBuilder,
-    zenoh::{self, Session, Wait as _},
+    zenoh::{self, Session, Wait as _, sample::Sample},
 };
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -83,13 +88,30 @@ pub(crate) fn foreign_session(mode: &str, listen: Option<u16>, connect: Option<u
 /// A context of ours and a foreign session that connects to it. Not the other way: a session that closes may be
 /// connected to again by whoever is told to connect to it, before it has closed its door.
 pub(crate) fn foreign_and_ours(domain: u32) -> (Session, Context) {
+    foreign_and_ours_with(domain, BackendRegistry::new())
+}
+
+pub(crate) fn foreign_and_ours_with(domain: u32, backends: BackendRegistry) -> (Session, Context) {
     let port = free_port();
     let ours = builder(domain)
+        .backends(backends)
         .local_discovery(false)
         .zenoh_setting("listen/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#))
         .build()
         .unwrap();
     (foreign_session("peer", None, Some(port)), ours)
+}
+
+/// What passes on a key, as a session sees it.
+pub(crate) fn watch(session: &Session, key: &str) -> Receiver<Sample> {
+    let (heard, inbox) = channel();
+    session
+        .declare_subscriber(key.to_owned())
+        .callback(move |sample| drop(heard.send(sample)))
+        .background()
+        .wait()
+        .unwrap();
+    inbox
 }
 
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

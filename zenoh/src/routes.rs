@@ -1,0 +1,268 @@
+//! The way of one publisher's messages: the plan with the Zenoh publishers that it needs, made anew when the graph
+//! changes.
+//!
+//! In: a message. Out: parcels, each with the key that it goes to. A message is serialised once for all that take bytes,
+//! and once more for each subscription that takes a descriptor.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rosidl_buffer_runtime::{BackendRegistry, EncodeError, Message, Peer};
+
+use crate::{
+    error::Result,
+    info::Fallback,
+    key::Attachment,
+    node::{EndpointName, Node},
+    options::CPU,
+    qos::QosProfile,
+    routing::Plan,
+    sender::{Addressed, BaseSender, Bytes, CpuSender, PeerSender},
+};
+
+/// Where messages go, kept up to date.
+pub(crate) struct Router {
+    base: BaseSender,
+    current: Mutex<(Option<u64>, Arc<Routes>)>,
+}
+
+/// Where messages go as long as the graph stays the same.
+pub(crate) struct Routes {
+    /// There are channels only when every subscription reads one; otherwise all read the base key.
+    channels: Option<Channels>,
+    /// Why there are none, if somebody might have taken a descriptor otherwise.
+    base_because: Option<Fallback>,
+}
+
+struct Channels {
+    cpu: Option<Arc<CpuSender>>,
+    peers: Vec<Arc<PeerSender>>,
+}
+
+impl Router {
+    pub(crate) fn new(base: BaseSender, qos: &QosProfile) -> Self {
+        let late_joiners = qos.is_transient_local();
+        let routes = Routes {
+            channels: None,
+            base_because: late_joiners.then_some(Fallback::TransientLocal),
+        };
+        Self {
+            base,
+            current: Mutex::new((None, Arc::new(routes))),
+        }
+    }
+
+    pub(crate) fn base(&self) -> &BaseSender {
+        &self.base
+    }
+
+    /// The routes of this moment.
+    pub(crate) fn routes(
+        &self,
+        node: &Node,
+        name: &EndpointName,
+        qos: &QosProfile,
+    ) -> Result<Arc<Routes>> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if !name.knows_buffers {
+            return Ok(Arc::clone(&current.1));
+        }
+        let graph = node.context().graph();
+        let version = graph.version();
+        if current.0 != Some(version) {
+            let plan = Plan::new(graph.readers(&name.key));
+            current.1 = Arc::new(current.1.follow(plan, node, name, qos)?);
+            current.0 = Some(version);
+        }
+        Ok(Arc::clone(&current.1))
+    }
+}
+
+impl Routes {
+    /// The routes for `plan`; Zenoh publishers that are there already are used again.
+    fn follow(
+        &self,
+        plan: Plan,
+        node: &Node,
+        name: &EndpointName,
+        qos: &QosProfile,
+    ) -> Result<Self> {
+        let (cpu, peers) = match plan {
+            Plan::Base { legacy } => {
+                return Ok(Self {
+                    channels: None,
+                    base_because: legacy.then_some(Fallback::LegacySubscription),
+                });
+            }
+            Plan::Channels { cpu, peers } => (cpu, peers),
+        };
+        let old = self.channels.as_ref();
+        let cpu = match (cpu, old.and_then(|old| old.cpu.as_ref())) {
+            (true, Some(there)) => Some(Arc::clone(there)),
+            (true, None) => Some(Arc::new(CpuSender::declare(node, name, qos)?)),
+            (false, _) => None,
+        };
+        let mut senders = Vec::with_capacity(peers.len());
+        for (gid, peer) in peers {
+            let there = old.and_then(|old| old.peers.iter().find(|sender| sender.gid() == gid));
+            senders.push(match there {
+                Some(there) => Arc::clone(there),
+                None => Arc::new(PeerSender::declare(node, name, qos, (gid, peer))?),
+            });
+        }
+        Ok(Self {
+            channels: Some(Channels {
+                cpu,
+                peers: senders,
+            }),
+            base_because: None,
+        })
+    }
+
+    /// Serialises `message` for everybody.
+    pub(crate) fn encode<'a, M: Message>(
+        &'a self,
+        base: &'a BaseSender,
+        message: &M,
+        backends: &'a BackendRegistry,
+    ) -> Result<Outgoing<'a>, EncodeError> {
+        let mut out = Outgoing::default();
+        let Some(channels) = &self.channels else {
+            if let Some(reason) = self.base_because
+                && in_memory_of_a_backend(message)
+            {
+                out.fallbacks.push((reason, None));
+            }
+            out.parcels
+                .push(Parcel::Base(base, Bytes::encode(message)?));
+            return Ok(out);
+        };
+        let mut bytes = None;
+        let mut plain = Vec::new();
+        for peer in &channels.peers {
+            let mut fall_back = |reason, error| out.fallbacks.push((reason, error));
+            match choose(message, peer.peer(), backends) {
+                Choice::HostMemory => {}
+                Choice::Bytes(reason) => fall_back(reason, None),
+                Choice::Descriptor => {
+                    match peer.describe(message, backends).map(Addressed::into_bytes) {
+                        Ok(Err(addressed)) => {
+                            out.parcels.push(Parcel::Addressed(addressed));
+                            continue;
+                        }
+                        Ok(Ok(same_for_all)) => {
+                            bytes.get_or_insert(same_for_all);
+                            fall_back(Fallback::Refused, None);
+                        }
+                        // What is wrong with the message itself is found again below.
+                        Err(error) => fall_back(Fallback::Failed, Some(error)),
+                    }
+                }
+            }
+            plain.push(peer);
+        }
+        if channels.cpu.is_some() && in_memory_of_a_backend(message) {
+            out.fallbacks.push((Fallback::NotAccepted, None));
+        }
+        if channels.cpu.is_some() || !plain.is_empty() {
+            let bytes = match bytes {
+                Some(bytes) => bytes,
+                None => Bytes::encode(message)?,
+            };
+            let plain = plain
+                .into_iter()
+                .map(|peer| Parcel::Peer(peer, bytes.clone()));
+            out.parcels.extend(plain);
+            if let Some(cpu) = &channels.cpu {
+                out.parcels.push(Parcel::Cpu(cpu, bytes));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether Zenoh knows somebody whom a message would reach.
+    pub(crate) fn is_matched(&self, base: &BaseSender) -> bool {
+        match &self.channels {
+            None => base.is_matched(),
+            Some(channels) => {
+                channels.cpu.as_ref().is_some_and(|cpu| cpu.is_matched())
+                    || channels.peers.iter().any(|peer| peer.is_matched())
+            }
+        }
+    }
+
+    /// Whether a buffer in memory of `backend` would reach somebody as a descriptor.
+    pub(crate) fn is_ready(&self, backend: &str, backends: &BackendRegistry) -> bool {
+        let peers = self.channels.iter().flat_map(|channels| &channels.peers);
+        peers.into_iter().any(|peer| {
+            let metadata = peer.peer().metadata(backend);
+            metadata.is_some_and(|metadata| backends.is_ready(backend, metadata))
+                && peer.is_matched()
+        })
+    }
+}
+
+/// One message on its way, and what could not go as a descriptor.
+#[derive(Default)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) parcels: Vec<Parcel<'a>>,
+    pub(crate) fallbacks: Vec<(Fallback, Option<EncodeError>)>,
+}
+
+/// A serialised message and the one key that it goes to.
+pub(crate) enum Parcel<'a> {
+    Base(&'a BaseSender, Bytes),
+    Cpu(&'a CpuSender, Bytes),
+    Peer(&'a PeerSender, Bytes),
+    Addressed(Addressed<'a>),
+}
+
+impl Parcel<'_> {
+    /// Hands it to Zenoh, and calls `described` with the backend of each descriptor that left.
+    pub(crate) fn put(
+        self,
+        attachment: &Attachment,
+        described: impl FnMut(&str),
+    ) -> zenoh::Result<()> {
+        match self {
+            Self::Base(sender, bytes) => sender.put(bytes, attachment),
+            Self::Cpu(sender, bytes) => sender.put(bytes, attachment),
+            Self::Peer(sender, bytes) => sender.put(bytes, attachment),
+            Self::Addressed(addressed) => addressed.put(attachment, described),
+        }
+    }
+}
+
+/// How a message goes to one subscription.
+enum Choice {
+    /// As bytes, because that is what its buffers are.
+    HostMemory,
+    /// As bytes, although a buffer lies in memory of a backend.
+    Bytes(Fallback),
+    /// One buffer at least can be described.
+    Descriptor,
+}
+
+fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> Choice {
+    let mut choice = Choice::HostMemory;
+    message.for_each_buffer(&mut |_, buffer| {
+        let name = buffer.backend_type();
+        if name == CPU || matches!(choice, Choice::Descriptor) {
+            return;
+        }
+        choice = match peer.metadata(name) {
+            _ if !backends.contains(name) => Choice::Bytes(Fallback::NotRegistered),
+            None => Choice::Bytes(Fallback::NotAccepted),
+            Some(metadata) if !backends.is_ready(name, metadata) => {
+                Choice::Bytes(Fallback::NotReady)
+            }
+            Some(_) => Choice::Descriptor,
+        };
+    });
+    choice
+}
+
+fn in_memory_of_a_backend<M: Message>(message: &M) -> bool {
+    let mut found = false;
+    message.for_each_buffer(&mut |_, buffer| found |= buffer.backend_type() != CPU);
+    found
+}
