@@ -9,70 +9,20 @@
 
 mod common;
 
-use std::{
-    collections::HashSet,
-    fs,
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
+use std::{collections::HashSet, fs, time::Duration};
+
+use common::{
+    Frame, SOON, Text, domain, eventually, foreign_session, free_port,
+    process::{Process, is_other_process},
+    text,
 };
-
-use common::{Frame, SOON, Text, domain, eventually, foreign_session, free_port, text};
 use rosidl_buffer_zenoh::{Context, Node, QosProfile};
-
-const ROLE: &str = "ROSIDL_BUFFER_ZENOH_TEST";
-
-struct Process(Child);
-
-impl Process {
-    /// Starts the ignored test `role` of this binary in `domain`.
-    fn start(role: &str, domain: u32, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([role, "--exact", "--ignored", "--nocapture"]);
-        command
-            .env(ROLE, "1")
-            .env("ROS_DOMAIN_ID", domain.to_string());
-        command
-            .env_remove("ZENOH_SESSION_CONFIG_URI")
-            .env_remove("ZENOH_CONFIG_OVERRIDE");
-        command
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        Self(command.spawn().unwrap())
-    }
-
-    /// Waits until it has printed `line`.
-    fn wait_for(&mut self, line: &str) {
-        let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
-        let said: Vec<String> = lines
-            .map_while(|said| said.ok().filter(|said| said != line))
-            .collect();
-        assert!(
-            self.0.try_wait().unwrap().is_none(),
-            "it ended and said {said:?}"
-        );
-    }
-
-    fn finish(mut self) {
-        let status = self.0.wait().unwrap();
-        assert!(status.success(), "the other process failed: {status}");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The other process: sends back what it inbox, until it inbox "end".
 #[test]
 #[ignore = "the other process of the tests below"]
 fn echo_process() {
-    if std::env::var_os(ROLE).is_none() {
+    if !is_other_process() {
         return;
     }
     let node = Node::new("echo").unwrap();
@@ -95,7 +45,7 @@ fn echo_process() {
 #[test]
 #[ignore = "the other process of the tests below"]
 fn map_process() {
-    if std::env::var_os(ROLE).is_none() {
+    if !is_other_process() {
         return;
     }
     let node = Node::new("map").unwrap();
@@ -318,9 +268,7 @@ fn bound_sockets(process: u32) -> Vec<(&'static str, String)> {
 
 #[test]
 fn a_wrong_domain_in_the_environment_is_an_error() {
-    let other = Command::new(std::env::current_exe().unwrap())
-        .args(["echo_process", "--exact", "--ignored", "--nocapture"])
-        .env(ROLE, "1")
+    let other = Process::command("echo_process")
         .env("ROS_DOMAIN_ID", "kitchen")
         .output()
         .unwrap();

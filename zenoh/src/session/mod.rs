@@ -212,7 +212,22 @@ impl ContextBuilder {
 
 /// Shared memory, if this process can have it.
 fn default_backends() -> BackendRegistry {
-    BackendRegistry::new()
+    let mut backends = BackendRegistry::new();
+    #[cfg(target_os = "linux")]
+    if let Err(why) = add_shared_memory(&mut backends) {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        SAID.call_once(|| tracing::warn!("buffers travel as bytes only: {why}"));
+    }
+    backends
+}
+
+#[cfg(target_os = "linux")]
+fn add_shared_memory(
+    backends: &mut BackendRegistry,
+) -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let shm = rosidl_buffer_runtime::shm::ShmBackend::shared()?;
+    backends.register(Arc::new(shm))?;
+    Ok(())
 }
 
 /// A session with the runtime that it was made from.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
 pub(crate) mod mailbox;
+pub(crate) mod process;
 
 use std::{
     net::TcpListener,
