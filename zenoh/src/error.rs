@@ -39,7 +39,7 @@ pub enum Error {
     /// A subscription asks for a memory that its context knows nothing of.
     #[error(
         "the subscription to {topic} asks for the buffer backends {asked:?}, but there is no {name:?} in its context: \
-         choose from cpu{known}, or any; or register it with ContextBuilder::backends"
+         choose from cpu, any and what is there [{known}], or register it with ContextBuilder::backends"
     )]
     UnknownBackend {
         /// The topic.
@@ -48,7 +48,7 @@ pub enum Error {
         asked: String,
         /// The name that is unknown.
         name: String,
-        /// The names that are known, each behind a comma.
+        /// The names that are known, with commas between them.
         known: String,
     },
     /// A Zenoh configuration file cannot be used.

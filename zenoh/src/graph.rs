@@ -125,7 +125,9 @@ impl Graph {
             .collect();
         state.watch(key, &on_publisher);
         drop(state);
-        there.iter().for_each(|backends| on_publisher(backends));
+        for backends in &there {
+            on_publisher(backends);
+        }
         Watch(on_publisher)
     }
 
@@ -161,7 +163,9 @@ impl Shared {
         drop(state);
         // The lock is not held: what is called is not ours.
         if let Some((watchers, backends)) = told {
-            watchers.iter().for_each(|watcher| watcher(&backends));
+            for watcher in &watchers {
+                watcher(&backends);
+            }
         }
     }
 

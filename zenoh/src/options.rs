@@ -78,7 +78,7 @@ impl SubscriptionOptions {
                     topic: topic.to_owned(),
                     asked: text.clone(),
                     name: name.to_owned(),
-                    known: registry.names().map(|name| format!(", {name}")).collect(),
+                    known: known().collect::<Vec<_>>().join(", "),
                 });
             }
             if !accepted.iter().any(|accepted| accepted == name) {

@@ -16,7 +16,7 @@ use crate::{
     options::CPU,
     qos::QosProfile,
     routing::Plan,
-    sender::{Addressed, BaseSender, Bytes, CpuSender, PeerSender},
+    sender::{Addressed, BaseSender, Bytes, CpuSender, Encoded, PeerSender},
 };
 
 /// Where messages go, kept up to date.
@@ -143,20 +143,18 @@ impl Routes {
             match choose(message, peer.peer(), backends) {
                 Choice::HostMemory => {}
                 Choice::Bytes(reason) => fall_back(reason, None),
-                Choice::Descriptor => {
-                    match peer.describe(message, backends).map(Addressed::into_bytes) {
-                        Ok(Err(addressed)) => {
-                            out.parcels.push(Parcel::Addressed(addressed));
-                            continue;
-                        }
-                        Ok(Ok(same_for_all)) => {
-                            bytes.get_or_insert(same_for_all);
-                            fall_back(Fallback::Refused, None);
-                        }
-                        // What is wrong with the message itself is found again below.
-                        Err(error) => fall_back(Fallback::Failed, Some(error)),
+                Choice::Descriptor => match peer.describe(message, backends) {
+                    Ok(Encoded::Addressed(addressed)) => {
+                        out.parcels.push(Parcel::Addressed(addressed));
+                        continue;
                     }
-                }
+                    Ok(Encoded::Bytes(same_for_all)) => {
+                        bytes.get_or_insert(same_for_all);
+                        fall_back(Fallback::Refused, None);
+                    }
+                    // What is wrong with the message itself is found again below.
+                    Err(error) => fall_back(Fallback::Failed, Some(error)),
+                },
             }
             plain.push(peer);
         }
@@ -213,7 +211,7 @@ pub(crate) enum Parcel<'a> {
     Base(&'a BaseSender, Bytes),
     Cpu(&'a CpuSender, Bytes),
     Peer(&'a PeerSender, Bytes),
-    Addressed(Addressed<'a>),
+    Addressed(Box<Addressed<'a>>),
 }
 
 impl Parcel<'_> {

@@ -151,13 +151,18 @@ impl PeerSender {
         &'a self,
         message: &M,
         backends: &'a BackendRegistry,
-    ) -> Result<Addressed<'a>, EncodeError> {
+    ) -> Result<Encoded<'a>, EncodeError> {
         let mut payload = Vec::new();
         let described = cdr::encode_for(message, backends, &self.peer, &mut payload)?;
-        Ok(Addressed {
-            to: self,
-            payload: ZBytes::from(payload),
-            described,
+        let payload = ZBytes::from(payload);
+        Ok(if described.count() == 0 {
+            Encoded::Bytes(Bytes(payload))
+        } else {
+            Encoded::Addressed(Box::new(Addressed {
+                to: self,
+                payload,
+                described,
+            }))
         })
     }
 
@@ -170,6 +175,14 @@ impl PeerSender {
     }
 }
 
+/// What a message became for one subscription.
+pub(crate) enum Encoded<'a> {
+    /// Bytes, for everybody: no memory was described after all.
+    Bytes(Bytes),
+    /// With a descriptor.
+    Addressed(Box<Addressed<'a>>),
+}
+
 /// A message with descriptors for one subscription. Dropped without being put, it takes them back.
 pub(crate) struct Addressed<'a> {
     to: &'a PeerSender,
@@ -177,16 +190,7 @@ pub(crate) struct Addressed<'a> {
     described: Described<'a>,
 }
 
-impl<'a> Addressed<'a> {
-    /// The bytes, for everybody, when no memory was described after all.
-    pub(crate) fn into_bytes(self) -> std::result::Result<Bytes, Self> {
-        if self.described.count() == 0 {
-            Ok(Bytes(self.payload))
-        } else {
-            Err(self)
-        }
-    }
-
+impl Addressed<'_> {
     /// Hands it to Zenoh, and calls `described` with the backend of each descriptor then.
     pub(crate) fn put(
         self,

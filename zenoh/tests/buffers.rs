@@ -517,12 +517,7 @@ fn tokens_name_backends_as_ros_does() {
         .create_subscription::<Frame>("frames", accepting("mailbox,cuda"))
         .unwrap_err();
     let text = error.to_string();
-    for part in [
-        "/frames",
-        "\"mailbox,cuda\"",
-        "\"cuda\"",
-        "cpu, mailbox, or any",
-    ] {
+    for part in ["/frames", "\"mailbox,cuda\"", "\"cuda\"", "there [mailbox]"] {
         assert!(text.contains(part), "{text}");
     }
     assert!(matches!(

@@ -29,6 +29,8 @@ use rosidl_buffer_zenoh::{
 };
 
 const SHM: &str = "shm";
+/// Nothing is dropped on the way when the machine is busy.
+const ALL: QosProfile = QosProfile::system_default().keep_all();
 const LEN: usize = 100_000;
 /// The number of a frame that asks the viewer to end.
 const END: u32 = u32::MAX;
@@ -43,13 +45,12 @@ fn viewer_process() {
         return;
     }
     let node = Node::new("viewer").unwrap();
-    let qos = QosProfile::default();
-    let mut options = SubscriptionOptions::from(qos);
+    let mut options = SubscriptionOptions::from(ALL);
     if let Ok(names) = std::env::var(ACCEPTS) {
         options = options.acceptable_buffer_backends(&names);
     }
-    let answers = node.create_publisher::<Text>("answers", qos).unwrap();
-    let echo = node.create_publisher::<Frame>("echo", qos).unwrap();
+    let answers = node.create_publisher::<Text>("answers", ALL).unwrap();
+    let echo = node.create_publisher::<Frame>("echo", ALL).unwrap();
     let frames = node
         .create_subscription::<Frame>("frames", options)
         .unwrap();
@@ -149,14 +150,13 @@ impl Scene {
             .build()
             .unwrap();
         let node = context.create_node("test").unwrap();
-        let qos = QosProfile::default();
         let foreign = foreign_session("peer", None, Some(port));
         let seen = watch(&foreign, &format!("{domain}/frames/**"));
         Self {
             domain,
             shm,
-            publisher: node.create_publisher("frames", qos).unwrap(),
-            answers: node.create_subscription("answers", qos).unwrap(),
+            publisher: node.create_publisher("frames", ALL).unwrap(),
+            answers: node.create_subscription("answers", ALL).unwrap(),
             foreign,
             seen,
         }
@@ -194,10 +194,16 @@ impl Scene {
     }
 
     fn answer(&self) -> String {
-        self.answers
-            .recv_timeout(SOON)
-            .unwrap()
-            .expect("an answer")
+        let answer = self.answers.recv_timeout(SOON).unwrap();
+        let stats = || {
+            (
+                self.publisher.stats(),
+                self.shm.stats(),
+                self.answers.stats(),
+            )
+        };
+        answer
+            .unwrap_or_else(|| panic!("no answer: {:?}", stats()))
             .message
             .data
     }
@@ -234,7 +240,7 @@ fn frames_cross_processes_in_shared_memory_on_their_own_channel() {
     let echo = scene
         .publisher
         .node()
-        .create_subscription::<Frame>("echo", QosProfile::default())
+        .create_subscription::<Frame>("echo", ALL)
         .unwrap();
     let viewer = scene.viewer(None);
     assert!(scene.publisher.wait_for_backend(SHM, SOON));
@@ -242,13 +248,16 @@ fn frames_cross_processes_in_shared_memory_on_their_own_channel() {
         scene.publish(number);
         assert_eq!(scene.answer(), format!("{number} shm true"));
         // Memory of a third process is not passed on: what comes back are bytes.
-        let back = echo.recv_timeout(SOON).unwrap().unwrap().message;
+        let back = echo.recv_timeout(SOON).unwrap();
+        let back = back
+            .unwrap_or_else(|| panic!("{number} {:?}", echo.stats()))
+            .message;
         assert_eq!((back.number, back.data.backend_type()), (number, "cpu"));
         assert_eq!(back.data, content(number));
     }
     scene.end([viewer]);
     let passed = scene.passed();
-    assert_eq!(passed.len(), 21);
+    assert_eq!(passed.len(), 21, "{passed:#?}");
     for (key, described) in &passed {
         assert!(*described && key.contains("/_buf/"), "{key}");
     }
@@ -275,7 +284,7 @@ fn who_wants_bytes_gets_them_beside_who_does_not() {
     }
     scene.end(viewers);
     let passed = scene.passed();
-    assert_eq!(passed.len(), 12);
+    assert_eq!(passed.len(), 12, "{passed:#?}");
     for (key, described) in &passed {
         assert_eq!(*described, key.contains("/_buf/"), "{key}");
         assert_ne!(*described, key.ends_with("/_buf_cpu"), "{key}");
