@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::block::Block;
-use super::config::Config;
+use super::config::{Config, GREETING};
 use super::identity::{EngineId, Identity};
 use super::imports::{ReadHandle, missed};
 use super::lease::{ForkGuard, Lease};
@@ -182,7 +182,8 @@ impl<M: Memory> Engine<M> {
         }
     }
 
-    /// Takes what a ticket says. Waits only for a block whose memory did not come before its descriptor.
+    /// Takes what a ticket says. Waits only for a publisher that is about to be connected, and for a block whose memory did
+    /// not come before its descriptor.
     pub(crate) fn take(&self, ticket: &Ticket) -> Result<Taken<M>, BackendError> {
         if self.is_child() {
             return Err(BackendError::Forked);
@@ -196,7 +197,7 @@ impl<M: Memory> Engine<M> {
                 Err(BackendError::Malformed("sizes of another block".to_owned()))
             };
         }
-        let Some(writer) = self.shared.writers.get(ticket.engine) else {
+        let Some(writer) = self.shared.writers.get(ticket.engine, GREETING) else {
             let lost = &self.shared.writers.reading.lost_unreachable;
             lost.fetch_add(1, Ordering::Relaxed);
             return Err(BackendError::Disconnected(format!("publisher {}", ticket.engine)));

@@ -110,8 +110,19 @@ impl<M: Memory> Writers<M> {
         drop(entry);
     }
 
-    pub(crate) fn get(&self, engine: EngineId) -> Option<Arc<Writer<M>>> {
-        match &self.lock().get(&engine)?.known {
+    /// The engine, if it is connected. Waits for the end of a greeting, for `timeout` at most: the other side is through
+    /// with it a moment before us, and may describe memory to us already.
+    pub(crate) fn get(&self, engine: EngineId, timeout: Duration) -> Option<Arc<Writer<M>>> {
+        let connecting = |entries: &mut HashMap<_, Entry<M>>| {
+            let entry = entries.get(&engine);
+            entry.is_some_and(|entry| matches!(entry.known, Known::Connecting))
+        };
+        let mut entries = self.lock();
+        if connecting(&mut entries) {
+            let waited = self.changed.wait_timeout_while(entries, timeout, connecting);
+            entries = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match &entries.get(&engine)?.known {
             Known::Connected(writer) => Some(Arc::clone(writer)),
             Known::Connecting | Known::Failed { .. } => None,
         }
@@ -197,5 +208,31 @@ impl<M: Memory> Entry<M> {
         self.known = Known::Connecting;
         self.since = now;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shm::HostMemory;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the kernel")]
+    fn a_greeting_is_waited_for_and_nothing_else() {
+        let writers = Writers::<HostMemory>::new();
+        let identity = Identity::random().unwrap();
+        let long = Duration::from_secs(60);
+        let start = Instant::now();
+        assert!(writers.get(identity.engine, long).is_none(), "unknown");
+        assert!(writers.wants(identity));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| writers.get(identity.engine, long).is_none());
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!waiting.is_finished(), "it may be connected any moment");
+            writers.failed(identity.engine, "it does not like us", false);
+            assert!(waiting.join().unwrap());
+        });
+        assert!(writers.get(identity.engine, long).is_none(), "failed");
+        assert!(start.elapsed() < long);
     }
 }

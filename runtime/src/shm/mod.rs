@@ -14,5 +14,7 @@ mod memory;
 pub use backend::{ShmBackend, ShmBuilder};
 pub use descriptor::ShmBufferDescriptor;
 pub use handle::{ReadHandle, WriteHandle};
+#[cfg(test)]
+pub(crate) use memory::HostMemory;
 
 pub use crate::ipc::stats::Stats;
