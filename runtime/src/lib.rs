@@ -32,6 +32,7 @@
 //! * `conformance`: what every [`BufferBackend`] has to pass, for tests of backends.
 
 #![deny(unsafe_code)]
+#![cfg_attr(all(test, loom), allow(dead_code))] // what uses it is left out
 
 extern crate self as rosidl_buffer_runtime;
 

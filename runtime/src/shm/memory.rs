@@ -133,7 +133,8 @@ unsafe fn bytes(mapping: &Mapping, offset: usize, len: usize) -> Option<&[u8]> {
     Some(unsafe { slice::from_raw_parts(start.as_ptr(), len) })
 }
 
-#[cfg(all(test, not(miri)))] // Miri has no memfd
+#[cfg(test)]
+#[cfg(not(miri))] // which has no memfd
 mod tests {
     use std::fs::File;
     use std::io::{ErrorKind, Read};
@@ -157,12 +158,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let Created { block, fd, extra } = HostMemory.create(SIZE).unwrap();
+        let Created { block, fd, extra } = HostMemory.create(DOMAIN, SIZE).unwrap();
         assert_eq!(block.len(), 10_000);
         // SAFETY: nobody writes while the slice lives.
         assert_eq!(unsafe { block.bytes(0, 10_000) }, Some(&[0; 10_000][..]));
         let import = HostMemory.import(fd, SIZE, &extra).unwrap();
-        assert_eq!(import.len(), 10_000);
         fill(&block, 7);
         // SAFETY: nobody writes while the slice lives.
         assert_eq!(unsafe { import.bytes(0, 10_000) }, Some(&[7; 10_000][..]));
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn ranges_stay_within_the_block() {
-        let Created { block, fd, .. } = HostMemory.create(SIZE).unwrap();
+        let Created { block, fd, .. } = HostMemory.create(DOMAIN, SIZE).unwrap();
         let import = import(fd, SIZE).unwrap();
         let max = usize::MAX;
         for (offset, len, there) in [
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_reader_cannot_write() {
-        let Created { block, fd, .. } = HostMemory.create(SIZE).unwrap();
+        let Created { block, fd, .. } = HostMemory.create(DOMAIN, SIZE).unwrap();
         fill(&block, 7);
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         // A descriptor may always be opened anew for writing; the seal is what protects.
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn sizes_that_no_slice_has() {
         for size in [0, isize::MAX as u64 + 1, u64::MAX] {
-            let error = HostMemory.create(size).map(drop).unwrap_err();
+            let error = HostMemory.create(DOMAIN, size).map(drop).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{size}");
             let fd = memfd("rosidl_buffer-test", SIZE).unwrap();
             assert_eq!(
@@ -273,7 +273,7 @@ mod tests {
             );
         }
         assert!(
-            HostMemory.create(isize::MAX as u64).is_err(),
+            HostMemory.create(DOMAIN, isize::MAX as u64).is_err(),
             "more than there are addresses"
         );
     }
