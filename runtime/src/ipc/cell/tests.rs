@@ -9,7 +9,7 @@ use super::*;
 /// Miri is slow and may not look for files of earlier failures.
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: if cfg!(miri) { 16 } else { 500 },
+        cases: if cfg!(miri) { 2 } else { 500 },
         failure_persistence: None,
         ..ProptestConfig::default()
     }

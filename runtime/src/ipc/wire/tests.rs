@@ -36,7 +36,7 @@ fn bytes(write: impl Fn(&mut [u8; MAX_MESSAGE]) -> usize) -> Vec<u8> {
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: if cfg!(miri) { 16 } else { 500 },
+        cases: if cfg!(miri) { 2 } else { 500 },
         failure_persistence: None,
         ..ProptestConfig::default()
     }
