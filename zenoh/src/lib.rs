@@ -1,7 +1,7 @@
 //! ROS 2 nodes over Zenoh, compatible with `rmw_zenoh_cpp`: nodes, publishers and subscriptions for the messages of
 //! `rosidl_buffer_runtime`.
 //!
-//! A message is encoded once and travels under the key, with the attachment and the liveliness tokens that
+//! A message travels under the key, with the attachment and the liveliness tokens that
 //! ROS's own nodes use, so they see ours and ours see them. Nodes on one machine find each other without
 //! a router and without configuration; a `rmw_zenohd` on `tcp/localhost:7447` is joined when there is one;
 //! nothing listens beyond the loopback interface unless asked.
@@ -26,6 +26,13 @@
 //! # Ok::<(), rosidl_buffer_zenoh::Error>(())
 //! ```
 //!
+//! # Memory that processes share
+//!
+//! A buffer in shared memory (`rosidl_buffer_runtime::shm`) reaches a subscription on the same host where it lies: what travels is
+//! a descriptor, on a channel of that subscription's own. Every other subscription gets the bytes. Nothing has to be set for this;
+//! [`SubscriptionOptions::acceptable_buffer_backends`] and [`ContextBuilder::backends`] set something else,
+//! [`Publisher::stats`] and [`Subscription::stats`] count, and [`Fallback`] lists the reasons for bytes.
+//!
 //! # Configuration
 //!
 //! - `ROS_DOMAIN_ID`, or [`NodeBuilder::domain_id`].
@@ -36,7 +43,7 @@
 //! # What is not here
 //!
 //! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. Services,
-//! actions, parameters and remapping are not here yet; buffers travel as bytes.
+//! actions, parameters and remapping are not here yet.
 #![forbid(unsafe_code)]
 
 mod error;

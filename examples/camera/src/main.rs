@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
+use rosidl_buffer_runtime::BackendRegistry;
+use rosidl_buffer_zenoh::{Context, Node};
 
 /// The generated interfaces.
 #[allow(missing_docs)]
@@ -49,7 +51,7 @@ struct Options {
     #[arg(long, default_value = "/camera/image")]
     topic: String,
     /// Memory that the pixels travel in
-    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
     /// Tells this pair from others on the topic; chosen by the program when it starts both halves
     #[arg(long, default_value = "0")]
@@ -64,7 +66,12 @@ enum Role {
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 enum Backend {
+    /// Bytes in the messages
     Cpu,
+    /// Shared memory of this host; it is an error if the other half cannot be reached with it
+    Shm,
+    /// Shared memory if both halves have it, else bytes
+    Auto,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
@@ -75,6 +82,15 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 }
 
 impl Options {
+    /// A node in a context that hands over the memory asked for.
+    fn node(&self, name: &str) -> Result<Node, Box<dyn Error>> {
+        let mut context = Context::builder();
+        if self.backend == Backend::Cpu {
+            context = context.backends(BackendRegistry::new());
+        }
+        Ok(context.build()?.create_node(name)?)
+    }
+
     /// The frame id that both halves of this run use.
     fn frame_id(&self) -> String {
         format!("camera_{}", self.run)

@@ -67,15 +67,26 @@ impl Source {
         (self.width, self.height)
     }
 
-    /// The pixels of frame `number`, rows from the top, `rgb8`.
-    pub(crate) fn frame(&self, number: u32) -> Vec<u8> {
+    /// Bytes of a frame.
+    pub(crate) fn frame_len(&self) -> usize {
+        self.base.len()
+    }
+
+    /// Draws the pixels of frame `number`, rows from the top, `rgb8`, into [`frame_len`](Self::frame_len) bytes.
+    pub(crate) fn draw(&self, number: u32, frame: &mut [u8]) {
         let row = self.width as usize * PIXEL;
         let shift = (number as usize * STEP % self.width as usize) * PIXEL;
-        let mut frame = Vec::with_capacity(self.base.len());
-        for line in self.base.chunks_exact(row) {
-            frame.extend_from_slice(&line[shift..]);
-            frame.extend_from_slice(&line[..shift]);
+        for (line, drawn) in self.base.chunks_exact(row).zip(frame.chunks_exact_mut(row)) {
+            let (left, right) = drawn.split_at_mut(row - shift);
+            left.copy_from_slice(&line[shift..]);
+            right.copy_from_slice(&line[..shift]);
         }
+    }
+
+    /// The pixels of frame `number` in memory of their own.
+    pub(crate) fn frame(&self, number: u32) -> Vec<u8> {
+        let mut frame = vec![0; self.frame_len()];
+        self.draw(number, &mut frame);
         frame
     }
 }

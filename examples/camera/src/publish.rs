@@ -1,20 +1,25 @@
-//! The camera: draws frames and publishes them at a steady rate.
+//! The camera: draws frames, in shared memory where it can, and publishes them at a steady rate.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rosidl_buffer_runtime::Buffer;
-use rosidl_buffer_zenoh::{Node, QosProfile};
+use rosidl_buffer_runtime::shm::ShmBackend;
+use rosidl_buffer_zenoh::{Publisher, QosProfile};
 
-use crate::Options;
 use crate::picture::{PIXEL, Source};
 use crate::ros::builtin_interfaces::msg::Time;
 use crate::ros::sensor_msgs::msg::Image;
 use crate::ros::std_msgs::msg::Header;
+use crate::{Backend, Options};
 
 /// How long to wait for somebody who wants the frames.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait for shared memory where bytes will do as well.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for the viewer to give a block of memory back before a frame is sent as bytes.
+const BLOCK_PATIENCE: Duration = Duration::from_millis(100);
 
 fn now() -> Result<Time, Box<dyn Error>> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
@@ -24,13 +29,62 @@ fn now() -> Result<Time, Box<dyn Error>> {
     })
 }
 
+/// Where frames are drawn.
+struct Canvas {
+    shared: Option<ShmBackend>,
+    /// Frames that were drawn elsewhere, because all shared memory was in use.
+    elsewhere: u32,
+}
+
+impl Canvas {
+    /// Shared memory if it is asked for and somebody will read it there.
+    fn new(asked: Backend, publisher: &Publisher<Image>) -> Result<Self, Box<dyn Error>> {
+        let shared = match asked {
+            Backend::Cpu => None,
+            Backend::Shm => {
+                let shared = ShmBackend::shared()?;
+                if !publisher.wait_for_backend("shm", PATIENCE) {
+                    return Err("the subscriber cannot be reached with shared memory: it runs on another host, as another \
+                                user, or with --backend cpu"
+                        .into());
+                }
+                Some(shared)
+            }
+            Backend::Auto => ShmBackend::shared()
+                .ok()
+                .filter(|_| publisher.wait_for_backend("shm", SHORT_PATIENCE)),
+        };
+        Ok(Self {
+            shared,
+            elsewhere: 0,
+        })
+    }
+
+    fn draw(&mut self, source: &Source, number: u32) -> Buffer<u8> {
+        if let Some(shared) = &self.shared {
+            match shared.allocate(source.frame_len(), BLOCK_PATIENCE) {
+                Ok(mut block) => {
+                    source.draw(number, &mut block);
+                    return block.into_buffer();
+                }
+                Err(error) if self.elsewhere == 0 => {
+                    eprintln!("frame {number} is sent as bytes: {error}");
+                }
+                Err(_) => {}
+            }
+            self.elsewhere += 1;
+        }
+        Buffer::from(source.frame(number))
+    }
+}
+
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let source = match &options.input {
         Some(path) => Source::open(path)?,
         None => Source::drawn(options.width, options.height),
     };
     let (width, height) = source.size();
-    let node = Node::builder("camera_publisher").build()?;
+    let node = options.node("camera_publisher")?;
     let publisher = node.create_publisher::<Image>(&options.topic, QosProfile::default())?;
     if !publisher.wait_for_subscription(PATIENCE) {
         return Err(format!(
@@ -40,9 +94,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         )
         .into());
     }
+    let mut canvas = Canvas::new(options.backend, &publisher)?;
     let start = Instant::now();
     for number in 0..options.frames {
-        let data = Buffer::from(source.frame(number));
+        let data = canvas.draw(&source, number);
         if options.rate > 0.0 {
             let due = start + Duration::from_secs_f64(f64::from(number) / options.rate);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -61,6 +116,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             step,
             data,
         })?;
+    }
+    if canvas.elsewhere > 0 {
+        eprintln!(
+            "{} frames found no shared memory and were sent as bytes",
+            canvas.elsewhere
+        );
+    }
+    for (reason, count) in publisher.stats().fallbacks {
+        eprintln!("{count} frames drawn in shared memory were sent as bytes: {reason:?}");
     }
     Ok(ExitCode::SUCCESS)
 }

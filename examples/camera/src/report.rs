@@ -1,5 +1,6 @@
 //! What was received, as one line that a person and a program can read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ pub(crate) struct Report {
     latencies: Vec<Duration>,
     first: Option<Instant>,
     last: Option<Instant>,
-    backend: String,
+    /// Frames by the memory that they came in.
+    backends: BTreeMap<String, u32>,
 }
 
 impl Report {
@@ -25,7 +27,7 @@ impl Report {
         self.latencies.push(latency);
         self.first.get_or_insert(now);
         self.last = Some(now);
-        backend.clone_into(&mut self.backend);
+        *self.backends.entry(backend.to_owned()).or_default() += 1;
     }
 
     /// The latency that `share` of all frames stayed within, in microseconds.
@@ -40,6 +42,21 @@ impl Report {
         )]
         let index = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
         sorted.get(index).map_or(0, Duration::as_micros)
+    }
+
+    /// The memory that all frames came in, or how many in which.
+    fn backends(&self) -> String {
+        match self.backends.len() {
+            0 => "none".to_owned(),
+            1 => self.backends.keys().cloned().collect(),
+            _ => {
+                let each = self
+                    .backends
+                    .iter()
+                    .map(|(name, count)| format!("{name}:{count}"));
+                each.collect::<Vec<_>>().join(",")
+            }
+        }
     }
 
     /// Megabytes (10⁶ bytes) a second between the first frame and the last.
@@ -65,11 +82,7 @@ impl fmt::Display for Report {
             self.frames,
             self.lost,
             self.corrupt,
-            if self.backend.is_empty() {
-                "none"
-            } else {
-                &self.backend
-            },
+            self.backends(),
             self.percentile(0.5),
             self.percentile(0.99),
             self.rate()
@@ -99,6 +112,11 @@ mod tests {
                 "camera: frames=3 lost=2 corrupt=0 backend=cpu p50_us=20 p99_us=30 mb_per_s="
             ),
             "{line}"
+        );
+        report.arrived(100, Duration::ZERO, "shm");
+        assert!(
+            report.to_string().contains(" backend=cpu:3,shm:1 "),
+            "{report}"
         );
     }
 }

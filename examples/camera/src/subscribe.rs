@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use rosidl_buffer_zenoh::{MessageInfo, Node, QosProfile};
+use rosidl_buffer_zenoh::{MessageInfo, QosProfile};
 
 use crate::picture::{PIXEL, Source, save};
 use crate::report::Report;
@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         Some(path) => Source::open(path)?,
         None => Source::drawn(options.width, options.height),
     };
-    let node = Node::builder("camera_subscriber").build()?;
+    let node = options.node("camera_subscriber")?;
     let subscription = node.create_subscription::<Image>(&options.topic, QosProfile::default())?;
     let mut report = Report::default();
     let mut last = None;
@@ -148,6 +148,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             "{} frames could not be decoded: {}",
             stats.undecodable,
             stats.last_decode_error.unwrap_or_default()
+        );
+    }
+    if let Some(why) = stats.last_buffer_loss {
+        eprintln!(
+            "the memory of {} frames was lost: {why}",
+            stats.buffers_lost
         );
     }
     if let Some(image) = last {

@@ -21,6 +21,30 @@ fn last_line(output: &Output) -> String {
 }
 
 #[test]
+fn drawn_frames_arrive_in_the_memory_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("last.png");
+    for (domain, backend, arrives) in [
+        (194, "cpu", "cpu"),
+        (195, "shm", "shm"),
+        (196, "auto", "shm"),
+    ] {
+        let size = [
+            "--frames", "8", "--width", "64", "--height", "48", "--rate", "50",
+        ];
+        let rest = ["--backend", backend, "--output", path.to_str().unwrap()];
+        let output = camera(domain, &[&size[..], &rest].concat());
+        let line = last_line(&output);
+        let expected = format!("camera: frames=8 lost=0 corrupt=0 backend={arrives} p50_us=");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success() && line.starts_with(&expected),
+            "{backend}: {line} {said}"
+        );
+    }
+}
+
+#[test]
 fn drawn_frames_arrive_and_the_last_is_a_picture() {
     let folder = tempfile::tempdir().unwrap();
     let first = folder.path().join("first.png");
@@ -38,7 +62,7 @@ fn drawn_frames_arrive_and_the_last_is_a_picture() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(
-        line.starts_with("camera: frames=8 lost=0 corrupt=0 backend=cpu p50_us="),
+        line.starts_with("camera: frames=8 lost=0 corrupt=0 backend=shm p50_us="),
         "{line}"
     );
     let picture = image::open(&first).unwrap().into_rgb8();
