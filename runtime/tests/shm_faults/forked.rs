@@ -41,6 +41,9 @@ impl Everything {
         let name = reader.backend_metadata();
         let (_, taken) = send(&writer, &name, 1, LEN).unwrap();
         let (frozen, waiting) = send(&writer, &name, 2, LEN).unwrap();
+        within(SOON, "the memory of both came", || {
+            reader.stats().imports == 2
+        });
         Self {
             writing: writer.try_allocate(LEN).unwrap(),
             frozen,
