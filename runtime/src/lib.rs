@@ -28,6 +28,7 @@
 //! ```
 //!
 //! # Features
+//! * `cuda`: memory of NVIDIA's GPUs (Linux). The driver is opened at run time: a program that has the feature also works without it.
 //! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
 //! * `conformance`: what every [`BufferBackend`] has to pass, for tests of backends.
 
@@ -44,6 +45,8 @@ pub mod cdr;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cpu;
+#[cfg(all(target_os = "linux", feature = "cuda", not(all(test, loom))))]
+pub mod cuda;
 mod definition;
 mod description;
 #[allow(unsafe_code)] // memory seen as bytes

@@ -1,0 +1,145 @@
+//! Streams: our own, and those of whoever calls us.
+//!
+//! The two default streams are no objects but numbers that mean a stream of the thread's current context, so calls on them
+//! are made with the right context; calls on all others need none.
+
+use core::fmt;
+use std::sync::Arc;
+
+use super::abi::{self, CUstream};
+use super::context::{Context, Current};
+use super::error::CudaError;
+use super::event::{Event, Progress};
+
+/// A queue of work on a device.
+pub(crate) struct Stream {
+    context: Arc<Context>,
+    handle: CUstream,
+    own: bool,
+}
+
+// SAFETY: a stream may be used from all threads; the handle is an address that only the driver looks behind.
+unsafe impl Send for Stream {}
+// SAFETY: as above.
+unsafe impl Sync for Stream {}
+
+impl Stream {
+    /// A new stream, which does not wait for the legacy default stream; destroyed with this value, after its work.
+    pub(crate) fn new(context: &Arc<Context>) -> Result<Self, CudaError> {
+        let _current = context.enter()?;
+        let mut handle = core::ptr::null_mut();
+        // SAFETY: the pointer is valid for one handle; a context is current.
+        let status = unsafe {
+            (context.driver.table.cuStreamCreate)(&raw mut handle, abi::STREAM_NON_BLOCKING)
+        };
+        context.driver.check("cuStreamCreate", status)?;
+        Ok(Self {
+            context: Arc::clone(context),
+            handle,
+            own: true,
+        })
+    }
+
+    /// The legacy default stream of this context: the one that most frameworks use unless told otherwise.
+    pub(crate) fn legacy(context: &Arc<Context>) -> Self {
+        Self::special(context, abi::STREAM_LEGACY)
+    }
+
+    /// The default stream of whichever thread makes a call with this value.
+    pub(crate) fn per_thread(context: &Arc<Context>) -> Self {
+        Self::special(context, abi::STREAM_PER_THREAD)
+    }
+
+    fn special(context: &Arc<Context>, number: usize) -> Self {
+        Self {
+            context: Arc::clone(context),
+            handle: core::ptr::without_provenance_mut(number),
+            own: false,
+        }
+    }
+
+    /// A stream of somebody else, which stays theirs. Null is the legacy default stream; the numbers that `cuda.h` has for
+    /// the two default streams mean what they mean there.
+    ///
+    /// # Safety
+    /// The stream belongs to this context, the device's primary one, and exists as long as this value.
+    pub(crate) unsafe fn foreign(context: &Arc<Context>, handle: CUstream) -> Self {
+        if handle.is_null() {
+            return Self::legacy(context);
+        }
+        Self {
+            context: Arc::clone(context),
+            handle,
+            own: false,
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// For calls of others; valid as long as this value.
+    pub(crate) fn handle(&self) -> CUstream {
+        self.handle
+    }
+
+    /// What a call on this stream needs: a current context if the stream is one of the two that have no handle.
+    pub(super) fn enter(&self) -> Result<Option<Current<'_>>, CudaError> {
+        if self.handle.addr() <= abi::STREAM_PER_THREAD {
+            return self.context.enter().map(Some);
+        }
+        if self.context.driver.is_child() {
+            return Err(CudaError::Forked);
+        }
+        Ok(None)
+    }
+
+    /// What is put on this stream from now on runs after all that the event stood for when it was last recorded. Does not wait
+    /// on the host. The event may be another device's or another process's.
+    pub(crate) fn wait(&self, event: &Event) -> Result<(), CudaError> {
+        let _current = self.enter()?;
+        let driver = self.context.driver;
+        // SAFETY: both handles are alive; there are no flags.
+        let status = unsafe { (driver.table.cuStreamWaitEvent)(self.handle, event.handle(), 0) };
+        driver.check("cuStreamWaitEvent", status)
+    }
+
+    /// Whether all work on this stream is done.
+    pub(crate) fn query(&self) -> Result<Progress, CudaError> {
+        let _current = self.enter()?;
+        let driver = self.context.driver;
+        // SAFETY: the handle is alive.
+        let status = unsafe { (driver.table.cuStreamQuery)(self.handle) };
+        Progress::of(driver, "cuStreamQuery", status)
+    }
+
+    /// Waits on the host until all work on this stream is done. Not for the path of a frame.
+    pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
+        let _current = self.enter()?;
+        let driver = self.context.driver;
+        // SAFETY: the handle is alive.
+        let status = unsafe { (driver.table.cuStreamSynchronize)(self.handle) };
+        driver.check("cuStreamSynchronize", status)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let driver = self.context.driver;
+        if !self.own || driver.is_child() {
+            return;
+        }
+        // SAFETY: made by this value and destroyed once; work on it is finished by the driver first.
+        let status = unsafe { (driver.table.cuStreamDestroy_v2)(self.handle) };
+        driver.check_drop("cuStreamDestroy_v2", status);
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("handle", &self.handle)
+            .field("own", &self.own)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,281 @@
+//! What each call costs, and which calls need a current context.
+
+use core::ptr::without_provenance_mut;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cudarc::driver::sys::{self, CUresult};
+
+use super::super::driver::{
+    Access, Allocation, Context, Event, Mapped, Progress, Registered, Stream, calls,
+};
+use super::super::memory::CudaBlock;
+use super::gpu;
+use super::kernels::Kernels;
+use crate::ipc::lease::Mapping;
+use crate::ipc::memory::{Created, Memory as _};
+
+const SIZE: u64 = 64 << 20;
+const TIMES: usize = 10_000;
+
+/// A writer records; a reader waits, records its end and asks once whether it has passed.
+#[test]
+fn a_warm_frame_takes_four_calls() {
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
+    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let (writer, reader) = (
+        Stream::new(&context).unwrap(),
+        Stream::new(&context).unwrap(),
+    );
+    let end = Event::local(&context).unwrap();
+    // On a thread that has no current context.
+    let count = std::thread::spawn(move || {
+        calls(|| {
+            block.event().record(&writer).unwrap();
+            reader.wait(block.event()).unwrap();
+            end.record(&reader).unwrap();
+            end.query().unwrap();
+        })
+    });
+    assert_eq!(count.join().unwrap(), 4);
+}
+
+#[test]
+fn what_a_call_costs() {
+    std::thread::spawn(|| costs(false)).join().unwrap();
+    std::thread::spawn(|| costs(true)).join().unwrap();
+}
+
+fn costs(is_current: bool) {
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
+    let kernels = Kernels::load(&context);
+    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let (writer, reader) = (
+        Stream::new(&context).unwrap(),
+        Stream::new(&context).unwrap(),
+    );
+    let (legacy, per_thread) = (Stream::legacy(&context), Stream::per_thread(&context));
+    let end = Event::local(&context).unwrap();
+    let _current = is_current.then(|| context.enter().unwrap());
+    let title = if is_current {
+        "context current"
+    } else {
+        "no context current"
+    };
+    println!("\n| {title}: µs of | p50 | p99 | max |\n|---|---|---|---|");
+    row("nothing", || {});
+    row("record an interprocess event", || {
+        block.event().record(&writer).unwrap();
+    });
+    row("record a local event", || end.record(&reader).unwrap());
+    row("wait for an event on a stream", || {
+        reader.wait(block.event()).unwrap();
+    });
+    row("ask an event", || _ = end.query().unwrap());
+    row("ask a stream", || _ = writer.query().unwrap());
+    row("enter a context and leave it", || {
+        drop(context.enter().unwrap());
+    });
+    row("record on the legacy default stream", || {
+        block.event().record(&legacy).unwrap();
+    });
+    row("record on the per-thread default stream", || {
+        block.event().record(&per_thread).unwrap();
+    });
+    let frame = || {
+        block.event().record(&writer).unwrap();
+        reader.wait(block.event()).unwrap();
+        end.record(&reader).unwrap();
+        let _ = end.query().unwrap();
+    };
+    row("all of a frame: record, wait, record, ask", frame);
+    row("the same and a kernel before it", || {
+        kernels.fill(&writer, block.address(), 4096, 1);
+        frame();
+    });
+    word_costs(&context, &writer, &reader);
+    // What is unmapped while a kernel uses it is a fault.
+    writer.synchronize().unwrap();
+}
+
+/// Words in place of events.
+fn word_costs(context: &Arc<Context>, writer: &Stream, reader: &Stream) {
+    if !context.device().waits_for_words() {
+        return;
+    }
+    let page = Mapping::anonymous(4096).unwrap();
+    let start = page.as_ptr().as_ptr();
+    // SAFETY: mapped until after it is dropped.
+    let words = unsafe { Registered::new(context, start, 4096, Access::ReadWrite) }.unwrap();
+    let (word, mut value) = (words.address().unwrap(), 0);
+    row("write a word", || {
+        value += 1;
+        // SAFETY: registered until the streams are waited for.
+        unsafe { writer.write_word(word, value) }.unwrap();
+    });
+    row("wait for a word", || {
+        // SAFETY: as above.
+        unsafe { reader.wait_for_word(word, value) }.unwrap();
+    });
+    row("all of a frame by words: write, wait, write", || {
+        value += 1;
+        // SAFETY: as above.
+        unsafe { writer.write_word(word, value) }.unwrap();
+        // SAFETY: as above.
+        unsafe { reader.wait_for_word(word, value) }.unwrap();
+        // SAFETY: as above.
+        unsafe { reader.write_word(word + 64, value) }.unwrap();
+    });
+    writer.synchronize().unwrap();
+    reader.synchronize().unwrap();
+}
+
+fn row(what: &str, mut work: impl FnMut()) {
+    let time = |_| {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    let mut times: Vec<Duration> = (0..TIMES).map(time).collect();
+    times.sort_unstable();
+    let at = |index: usize| times[index].as_secs_f64() * 1e6;
+    let (p50, p99, max) = (at(TIMES / 2), at(TIMES * 99 / 100), at(TIMES - 1));
+    println!("| {what} | {p50:.2} | {p99:.2} | {max:.0} |");
+}
+
+#[test]
+fn what_a_new_block_costs() {
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
+    println!("\n| ms of, one block | 1 MiB | 64 MiB | 1 GiB |\n|---|---|---|---|");
+    let sizes = [2 << 20, SIZE, 1 << 30].map(|size| usize::try_from(size).unwrap());
+    let rows: Vec<[Duration; 8]> = sizes
+        .iter()
+        .map(|&size| {
+            let mut start = Instant::now();
+            let mut lap = || {
+                let now = Instant::now();
+                now - std::mem::replace(&mut start, now)
+            };
+            let allocation = Allocation::create(&context, size).unwrap();
+            let created = lap();
+            let mapped = Mapped::new(&context, &allocation, size, Access::ReadWrite).unwrap();
+            let mapped_in = lap();
+            let event = Arc::new(Event::interprocess(&context).unwrap());
+            let event_made = lap();
+            let _handle = event.export().unwrap();
+            let event_exported = lap();
+            let fd = allocation.export().unwrap();
+            let exported = lap();
+            let again = Allocation::import(&context, fd.as_fd()).unwrap();
+            let imported = lap();
+            let read_only = Mapped::new(&context, &again, size, Access::Read).unwrap();
+            let mapped_again = lap();
+            drop((read_only, again, mapped, allocation, event));
+            [
+                created,
+                mapped_in,
+                event_made,
+                event_exported,
+                exported,
+                imported,
+                mapped_again,
+                lap(),
+            ]
+        })
+        .collect();
+    let names = [
+        "allocate",
+        "map for writing",
+        "event",
+        "export the event",
+        "export the memory",
+        "import",
+        "map read-only",
+        "give all back",
+    ];
+    for (i, name) in names.iter().enumerate() {
+        let cells: Vec<String> = rows
+            .iter()
+            .map(|row| format!("{:.3}", row[i].as_secs_f64() * 1e3))
+            .collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    }
+    let start = Instant::now();
+    let created = memory.create(0, SIZE).unwrap();
+    println!(
+        "a block of 64 MiB through the memory: {:?}",
+        start.elapsed()
+    );
+    drop(created);
+}
+
+/// The warm path relies on the first ones; the others are asked for the record.
+#[test]
+fn which_calls_need_a_current_context() {
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
+    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let stream = Stream::new(&context).unwrap();
+    std::thread::spawn(move || on_a_bare_thread(&block, &stream))
+        .join()
+        .unwrap();
+}
+
+fn on_a_bare_thread(block: &CudaBlock, stream: &Stream) {
+    block.event().record(stream).unwrap();
+    stream.wait(block.event()).unwrap();
+    block.event().synchronize().unwrap();
+    assert_eq!(block.event().query(), Ok(Progress::Done));
+    stream.synchronize().unwrap();
+    println!("\nwithout a current context:");
+    println!("event record, stream wait, event query, event and stream synchronize: fine");
+    let report = |call: &str, status: CUresult| println!("{call}: {status:?}");
+    let (legacy, per_thread) = (without_provenance_mut(1), without_provenance_mut(2));
+    let event = block.event().handle();
+    // SAFETY: the event is alive; the streams are the driver's own numbers.
+    report("record on the legacy stream", unsafe {
+        sys::cuEventRecord(event, legacy)
+    });
+    // SAFETY: as above.
+    report("record on the per-thread stream", unsafe {
+        sys::cuEventRecord(event, per_thread)
+    });
+    let (address, len) = (block.address(), block.len());
+    // SAFETY: the block is ours.
+    report("memset on a stream", unsafe {
+        sys::cuMemsetD8Async(address, 0, len, stream.handle())
+    });
+    let half = len / 2;
+    // SAFETY: as above; the halves do not overlap.
+    report("copy on a stream", unsafe {
+        sys::cuMemcpyDtoDAsync_v2(address, address + half as u64, half, stream.handle())
+    });
+    let mut made = core::ptr::null_mut();
+    // SAFETY: the pointer is valid for one handle.
+    report("create an event", unsafe {
+        sys::cuEventCreate(&raw mut made, 2)
+    });
+    let mut made = core::ptr::null_mut();
+    // SAFETY: as above.
+    report("create a stream", unsafe {
+        sys::cuStreamCreate(&raw mut made, 1)
+    });
+    let mut exported = sys::CUipcEventHandle { reserved: [0; 64] };
+    // SAFETY: as above.
+    report("export an event", unsafe {
+        sys::cuIpcGetEventHandle(&raw mut exported, event)
+    });
+    let (mut free, mut total) = (0, 0);
+    // SAFETY: as above.
+    report("free memory", unsafe {
+        sys::cuMemGetInfo_v2(&raw mut free, &raw mut total)
+    });
+}

@@ -1,0 +1,95 @@
+//! Order between processes: a reader's stream waits on the device for what the writer's stream has not done yet.
+
+use std::time::{Duration, Instant};
+
+use super::super::driver::{Event, Progress, Stream};
+use super::super::memory::CudaMemory;
+use super::gpu;
+use super::kernels::{Kernels, words};
+use super::peer::Peer;
+use crate::ipc::memory::{Created, Memory as _};
+use crate::ipc::wire::ToReader;
+
+const SIZE: u64 = 64 << 20;
+
+#[test]
+fn a_reader_waits_on_the_device_and_not_on_the_host() {
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
+    let kernels = Kernels::load(&context);
+    let stream = Stream::new(&context).unwrap();
+    let peer = Peer::start();
+    let (fd, ToReader::Block { size, extra, .. }) = peer.make(SIZE) else {
+        panic!("no block");
+    };
+    let import = memory.import(fd, size, &extra).unwrap();
+    let all = Ok(words(import.len()));
+    let mut right_without = 0;
+    for seed in 1..=20 {
+        assert_eq!(peer.ask(&format!("frame 100 {seed}")), "recorded");
+        let start = Instant::now();
+        assert_eq!(
+            import.event().query(),
+            Ok(Progress::Running),
+            "frame {seed}"
+        );
+        if seed % 2 == 0 {
+            stream.wait(import.event()).unwrap();
+            let waited = start.elapsed();
+            assert!(
+                waited < Duration::from_millis(50),
+                "the host waited for {waited:?}"
+            );
+            let right = kernels.check(&stream, import.address(), import.len(), seed);
+            assert_eq!(right, all, "frame {seed}");
+        } else {
+            // The same without waiting: so it is the event that makes the other half right.
+            let right = kernels.check(&stream, import.address(), import.len(), seed);
+            right_without += u32::from(right == all);
+            import.event().synchronize().unwrap();
+        }
+    }
+    println!("right: 10 of 10 frames with the wait, {right_without} of 10 without");
+    assert!(right_without < 10, "the wait makes no difference");
+}
+
+/// Two engines in one process happen in tests, and where two libraries each have one.
+#[test]
+fn a_block_is_imported_in_its_own_process() {
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
+    let kernels = Kernels::load(&context);
+    let (writer, reader) = (
+        Stream::new(&context).unwrap(),
+        Stream::new(&context).unwrap(),
+    );
+    let other = CudaMemory::open(&[context.device().clone()]).unwrap();
+    let Created { block, fd, extra } = memory.create(0, SIZE).unwrap();
+    let import = other.import(fd, SIZE, &extra).unwrap();
+    kernels.spin(&writer, Duration::from_millis(50));
+    kernels.fill(&writer, block.address(), block.len(), 3);
+    block.event().record(&writer).unwrap();
+    reader.wait(import.event()).unwrap();
+    let right = kernels.check(&reader, import.address(), import.len(), 3);
+    assert_eq!(right, Ok(words(import.len())));
+}
+
+#[test]
+fn a_reader_learns_without_waiting_when_its_own_work_is_done() {
+    let Some((context, _)) = gpu() else { return };
+    let kernels = Kernels::load(&context);
+    let stream = Stream::new(&context).unwrap();
+    let end = Event::local(&context).unwrap();
+    assert_eq!(end.query(), Ok(Progress::Done), "not recorded yet");
+    kernels.spin(&stream, Duration::from_millis(100));
+    end.record(&stream).unwrap();
+    assert_eq!(end.query(), Ok(Progress::Running));
+    let start = Instant::now();
+    while end.query() == Ok(Progress::Running) {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(end.query(), Ok(Progress::Done));
+}
