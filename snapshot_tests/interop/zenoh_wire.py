@@ -118,6 +118,7 @@ def receive_from_rust(program, store, output):
         publisher = [text for text in seen if "/MP/%/%/camera_publisher/%camera%image/" in text]
         assert publisher and publisher[0].split("/")[10:12] == [TYPE, HASH], seen
         assert publisher[0].split("/")[12] == "::,10:,:,:,,", publisher
+        assert publisher[0].split("/")[13].startswith("backends:cpu:;shm:1."), publisher
         assert any("/NN/%/%/camera_publisher" in text for text in seen), seen
         assert gids == {xxh3_gid(publisher[0])}
         for declared in [subscriber, watcher, *own]:
