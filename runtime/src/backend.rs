@@ -99,7 +99,7 @@ pub trait BufferBackend: Send + Sync + 'static {
     /// memory, or because the storage is none of this backend's.
     ///
     /// # Errors
-    /// When the storage cannot be described although it should; the message is not sent to this peer then.
+    /// When the storage cannot be described although it should; a publisher then sends the bytes and counts it.
     fn create_descriptor(
         &self,
         storage: &Arc<dyn Storage>,
