@@ -6,18 +6,20 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Resource, getrlimit};
 
 use super::block::Block;
 use super::config::{Config, GREETING};
 use super::identity::{EngineId, Identity};
 use super::imports::{ReadHandle, missed};
-use super::lease::{ForkGuard, Lease};
+use super::lease::{CELLS, ForkGuard, Lease};
 use super::memory::Memory;
 use super::pool::Pool;
 use super::readers::Reader;
@@ -30,6 +32,9 @@ use crate::error::{AllocateError, BackendError};
 
 /// Requests to connect that wait for the service; the graph is asked again for what is beyond.
 const MAX_REQUESTS: usize = 1024;
+
+/// Open files that an engine and the rest of its program may have: one for each block, and as many again.
+const FILES: u64 = 2 * CELLS as u64;
 
 /// What the engine's thread and its users share.
 pub(crate) struct Shared<M: Memory> {
@@ -83,6 +88,17 @@ impl<M: Memory> Shared<M> {
     }
 }
 
+/// Makes the table of open files as large as it may get, by way of one high number. Otherwise it doubles whenever it is full,
+/// and Linux lets a process with threads wait for that, ten milliseconds and more, in the middle of a frame.
+fn grow_file_table(any: BorrowedFd<'_>) {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(FILES);
+    let last = FILES.min(limit).saturating_sub(1);
+    if let Ok(last) = i32::try_from(last) {
+        // Closed at once. No such number to be had: then it grows when it has to.
+        let _ = fcntl_dupfd_cloexec(any, last);
+    }
+}
+
 /// What a descriptor gave.
 pub(crate) enum Taken<M: Memory> {
     /// A block of this process: the block itself.
@@ -117,6 +133,7 @@ impl<M: Memory> Engine<M> {
             requests: Mutex::default(),
             own_uid: rustix::process::geteuid().as_raw(),
         });
+        grow_file_table(shared.wake.as_fd());
         let service = Service::new(Arc::clone(&shared), listener)?;
         let thread = std::thread::Builder::new()
             .name(format!("{} service", M::BACKEND))
