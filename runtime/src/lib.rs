@@ -53,6 +53,9 @@ mod description;
 mod element;
 mod error;
 mod field;
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(target_os = "linux")]
 mod ipc;
 mod message;
