@@ -3,6 +3,7 @@
 
 mod clock;
 mod count;
+pub mod end_to_end;
 mod generators;
 mod inputs;
 mod shared;
