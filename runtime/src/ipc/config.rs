@@ -11,7 +11,7 @@ pub(crate) const MAX_WRITERS: usize = 1024;
 /// A connection that has not greeted by then is closed, from either side.
 pub(crate) const GREETING: Duration = Duration::from_secs(1);
 /// How long a reader waits for a block that was described to it but whose memory has not arrived.
-pub(crate) const IMPORT: Duration = Duration::from_secs(1);
+pub(crate) const IMPORT: Duration = Duration::from_millis(500);
 /// How long frames of a publisher that is gone may still be taken.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// A publisher that could not be reached is tried again after this time at the earliest.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::cell::{self, TakeError};
 use super::config::IMPORT;
@@ -105,6 +105,8 @@ struct State<M: Memory> {
     waiting: usize,
     /// Blocks that the publisher said it does not have, while somebody waits.
     unknown: Vec<u64>,
+    /// Somebody waited in vain: until the publisher is heard again nobody waits, as this may be a thread that others need.
+    stalled: bool,
 }
 
 impl<M: Memory> State<M> {
@@ -171,6 +173,7 @@ impl<M: Memory> Writer<M> {
                 closed: false,
                 waiting: 0,
                 unknown: Vec::new(),
+                stalled: false,
             }),
             arrived: Condvar::new(),
             pump: Mutex::new(()),
@@ -212,6 +215,7 @@ impl<M: Memory> Writer<M> {
     }
 
     fn accept(&self, message: &[u8], fd: Option<OwnedFd>) {
+        self.lock().stalled = false;
         match ToReader::parse(message) {
             Ok(ToReader::Block { block, size, extra }) => {
                 let mapped = fd
@@ -323,8 +327,9 @@ impl<M: Memory> Writer<M> {
 
     /// Waits until the block came, or will not come any more.
     fn wait_for(&self, block: u64, open: bool) -> Result<Arc<Import<M>>, BackendError> {
-        let deadline = Instant::now() + IMPORT;
         let mut state = self.lock();
+        let patience = if state.stalled { Duration::ZERO } else { IMPORT };
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = self.look(&mut state, block) {
                 return found;
@@ -337,7 +342,10 @@ impl<M: Memory> Writer<M> {
                 return Err(gone("its publisher is gone and never passed on the memory".to_owned()));
             }
             if left.is_zero() {
-                return Err(gone(format!("its memory did not come within {IMPORT:?}")));
+                state.stalled = true;
+                return Err(gone(format!(
+                    "its publisher does not answer, and its memory did not come within {IMPORT:?}"
+                )));
             }
             let waited = self.arrived.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rosidl_buffer_runtime::{BackendError, BufferBackend as _, shm::ShmBackend};
+use rosidl_buffer_runtime::{
+    BackendError, BufferBackend as _,
+    shm::{ShmBackend, ShmBufferDescriptor},
+};
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     io::Errno,
@@ -430,4 +433,51 @@ fn another_user_is_let_in_where_both_allow_it() {
     let (_, descriptor) = other::send(&shm, &other.metadata, 1, 10_000).unwrap();
     let hex = frames::to_hex(&descriptor.unwrap());
     assert_eq!(other.ask(&format!("take {hex}")), "frame 1");
+}
+
+/// A stopped publisher, as it looks to its reader: blocks are described and never come.
+#[test]
+fn a_publisher_that_does_not_answer_is_waited_for_once() {
+    let _turn = alone();
+    const LEASE: u64 = 1 << 16;
+    let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    let lease = memfd(LEASE, sealed);
+    // A hundred descriptors of the first use of the block at cell 0 are on their way.
+    let cell = (1_u64 << 24) | (100 << 12);
+    rustix::io::pwrite(&lease, &cell.to_le_bytes(), 0).unwrap();
+    let name = format!("1.{}.{}", "ab".repeat(16), "cd".repeat(16));
+    let listener = socket();
+    bind(&listener, &address(&name)).unwrap();
+    listen(&listener, 16).unwrap();
+    let shm = Settings::default().build().unwrap();
+    shm.on_discovering_endpoint(&name);
+    let mut accepted = None;
+    within(SOON, "it connects", || {
+        accepted = accept_with(&listener, SocketFlags::CLOEXEC).ok();
+        accepted.is_some()
+    });
+    let connection = accepted.unwrap();
+    let _ = say(
+        &connection,
+        &[WELCOME, &[0xAB; 16]].concat(),
+        &[lease.as_fd()],
+    );
+    shm.connect(&name, SOON).unwrap();
+    let descriptor = ShmBufferDescriptor {
+        version: ShmBufferDescriptor::VERSION,
+        engine_id: [0xAB; 16],
+        cell: 0,
+        block_id: 1024,
+        generation: 1,
+        block_size: 4096,
+        offset: 0,
+        size: 4096,
+    };
+    let start = Instant::now();
+    for _ in 0..20 {
+        let error = shm.read(&descriptor).unwrap_err();
+        assert!(matches!(error, BackendError::Disconnected(_)), "{error}");
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
