@@ -25,6 +25,13 @@ pub(crate) struct Held {
     pub(crate) mappings: usize,
 }
 
+impl Held {
+    /// Nothing was left behind since. Less is possible: what an earlier test had may go late.
+    pub(crate) fn no_more_than(self, before: Self) -> bool {
+        self.fds <= before.fds && self.mappings <= before.mappings
+    }
+}
+
 /// Of a process by its id, or of `self`.
 pub(crate) fn held(process: &str) -> Held {
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
