@@ -95,7 +95,8 @@ impl<T: Element> Buffer<T> {
         }
     }
 
-    /// The backend's storage, if the elements do not lie in a vector of this process.
+    /// The backend's storage, if the elements do not lie in a vector of this process. Whoever keeps it, also as a
+    /// [`Weak`](std::sync::Weak), keeps the memory from being used again.
     pub fn storage(&self) -> Option<&Arc<dyn Storage>> {
         match &self.repr {
             Repr::Storage(storage) => Some(storage),

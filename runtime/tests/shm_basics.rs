@@ -210,3 +210,88 @@ fn strangers_get_bytes() {
     let error = other.connect(&gone, SOON).unwrap_err().to_string();
     assert!(error.contains("another host"), "{error}");
 }
+
+#[test]
+fn the_limit_itself_can_be_had_and_nothing_is_given_up_in_vain() {
+    let shm = ShmBackend::builder().max_bytes(40_960).build().unwrap();
+    assert_eq!(shm.try_allocate(40_000).unwrap().len(), 40_000);
+    assert_eq!(shm.trim(Duration::ZERO), 40_960);
+    assert!(matches!(
+        shm.try_allocate(40_961),
+        Err(AllocateError::TooLarge { limit: 40_960, .. })
+    ));
+    let kept = shm.to_buffer(&[1; 30_000]).unwrap();
+    drop(shm.to_buffer(&[2; 4000]).unwrap());
+    let before = shm.stats();
+    assert_eq!((before.blocks, before.blocks_free), (2, 1));
+    for _ in 0..10 {
+        let error = shm.try_allocate(20_000).unwrap_err();
+        assert!(matches!(error, AllocateError::Exhausted { .. }), "{error}");
+    }
+    assert_eq!(
+        shm.stats().blocks,
+        2,
+        "the small block would not have sufficed"
+    );
+    drop(kept);
+    assert!(shm.try_allocate(20_000).is_ok());
+}
+
+#[test]
+fn a_buffer_that_is_kept_may_be_sent_for_ever() {
+    let deadline = Duration::from_millis(20);
+    let writer = ShmBackend::builder()
+        .pending_deadline(deadline)
+        .build()
+        .unwrap();
+    let reader = ShmBackend::new().unwrap();
+    reader.connect(&writer.backend_metadata(), SOON).unwrap();
+    let kept = writer.to_buffer(&[1; 100]).unwrap();
+    let storage = kept.storage().unwrap();
+    let metadata = reader.backend_metadata();
+    let mut described = 0;
+    // Nobody takes any of them.
+    while writer
+        .describe(storage.as_ref(), &metadata)
+        .unwrap()
+        .is_some()
+    {
+        described += 1;
+        assert!(described <= 4095);
+    }
+    std::thread::sleep(2 * deadline);
+    let descriptor = describe(&writer, &kept, &reader);
+    assert_eq!(&reader.read(&descriptor).unwrap()[..], [1; 100]);
+    assert_eq!(writer.stats().expired, 4095);
+}
+
+#[test]
+fn descriptors_of_others_retract_nothing() {
+    let (writer, reader) = pair();
+    let (first, second) = (
+        writer.to_buffer(&[1]).unwrap(),
+        writer.to_buffer(&[2]).unwrap(),
+    );
+    let good = describe(&writer, &first, &reader);
+    let other = describe(&writer, &second, &reader);
+    let metadata = reader.backend_metadata();
+    for wrong in [
+        ShmBufferDescriptor {
+            engine_id: [7; 16],
+            ..good.clone()
+        },
+        ShmBufferDescriptor {
+            block_id: good.block_id + 1024,
+            ..good.clone()
+        },
+        ShmBufferDescriptor {
+            generation: 2,
+            ..good.clone()
+        },
+    ] {
+        writer.retract_descriptor(wrong, &metadata);
+    }
+    assert_eq!(&reader.read(&good).unwrap()[..], [1]);
+    writer.retract_descriptor(other.clone(), &metadata);
+    assert!(matches!(reader.read(&other), Err(BackendError::Lost(_))));
+}

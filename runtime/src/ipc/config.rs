@@ -14,10 +14,12 @@ pub(crate) const GREETING: Duration = Duration::from_secs(1);
 pub(crate) const IMPORT: Duration = Duration::from_millis(500);
 /// How long frames of a publisher that is gone may still be taken.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
-/// A publisher that could not be reached is tried again after this time at the earliest.
+/// A publisher that could not be reached is tried again after this time, then after twice as long each time.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
-/// Attempts to reach a publisher before it is left alone.
-pub(crate) const ATTEMPTS: u32 = 5;
+/// How often that time doubles: up to half a minute.
+pub(crate) const MAX_DOUBLINGS: u32 = 5;
+/// What the kernel shows for users that a user namespace does not know: anybody, so nobody is let in as that one.
+pub(crate) const OVERFLOW_UID: u32 = 65534;
 
 /// What a user may set.
 #[derive(Debug, Clone)]

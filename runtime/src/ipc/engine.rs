@@ -16,12 +16,12 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
 use super::block::Block;
-use super::config::{Config, GREETING};
+use super::config::{Config, GREETING, OVERFLOW_UID};
 use super::identity::{EngineId, Identity};
 use super::imports::{ReadHandle, missed};
 use super::lease::{CELLS, ForkGuard, Lease};
 use super::memory::Memory;
-use super::pool::Pool;
+use super::pool::{Pool, State};
 use super::readers::Reader;
 use super::service::Service;
 use super::socket::Listener;
@@ -55,7 +55,7 @@ pub(crate) struct Shared<M: Memory> {
 impl<M: Memory> Shared<M> {
     /// Whether processes of this user may read from us, and we from them.
     pub(crate) fn is_welcome(&self, uid: u32) -> bool {
-        uid == self.own_uid || self.config.users.contains(&uid)
+        (uid == self.own_uid && uid != OVERFLOW_UID) || self.config.users.contains(&uid)
     }
 
     pub(crate) fn reader_is(&self, slot: usize, id: EngineId) -> bool {
@@ -224,8 +224,12 @@ impl<M: Memory> Engine<M> {
 
     /// Sees to it that this engine is connected to, if it is not yet; does not wait.
     pub(crate) fn discover(&self, other: Identity) {
+        self.look_for(other, false);
+    }
+
+    fn look_for(&self, other: Identity, now: bool) {
         let own = other.engine == self.shared.identity.engine;
-        if !own && !self.is_child() && self.shared.writers.wants(other) {
+        if !own && !self.is_child() && self.shared.writers.wants(other, now) {
             self.shared.request(other);
         }
     }
@@ -238,7 +242,7 @@ impl<M: Memory> Engine<M> {
         if other.engine == self.shared.identity.engine {
             return Ok(());
         }
-        self.discover(other);
+        self.look_for(other, true);
         let waited = self.shared.writers.wait(other.engine, timeout);
         waited.map_err(|why| BackendError::Disconnected(format!("publisher {}: {why}", other.engine)))
     }
@@ -248,9 +252,7 @@ impl<M: Memory> Engine<M> {
         if self.is_child() {
             return false;
         }
-        let state = self.shared.pool.lock();
-        let reader = state.readers.find(id).and_then(|slot| state.readers.get(slot));
-        reader.is_some_and(|reader| !reader.muted)
+        self.wait_for_reader(id, Duration::ZERO)
     }
 
     /// Waits until [`has_reader`](Self::has_reader).
@@ -260,7 +262,11 @@ impl<M: Memory> Engine<M> {
         }
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.shared.pool.lock();
-        while state.readers.find(id).is_none() {
+        let describable = |state: &State<M>| {
+            let slot = state.readers.find(id);
+            slot.and_then(|slot| state.readers.get(slot)).is_some_and(|reader| !reader.muted)
+        };
+        while !describable(&state) {
             let left = deadline.map_or(Duration::MAX, |end| {
                 end.saturating_duration_since(Instant::now())
             });

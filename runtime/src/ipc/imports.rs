@@ -148,7 +148,10 @@ pub(crate) struct Writer<M: Memory> {
 /// How a connection stands.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pumped {
+    /// Nothing more is there for now.
     Open,
+    /// Enough for one time.
+    More,
     Closed,
 }
 
@@ -211,7 +214,7 @@ impl<M: Memory> Writer<M> {
                 }
             }
         }
-        Pumped::Open
+        Pumped::More
     }
 
     fn accept(&self, message: &[u8], fd: Option<OwnedFd>) {
@@ -250,6 +253,11 @@ impl<M: Memory> Writer<M> {
                 tracing::warn!(writer = %self.id, %error, "a message about shared memory was left out");
             }
         }
+    }
+
+    /// Whether the connection ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// The connection ended: what waits for a block waits no longer. What was mapped may still be taken.
@@ -303,7 +311,7 @@ impl<M: Memory> Writer<M> {
             return found;
         }
         // It is in the socket already, as a rule.
-        let mut open = self.pump() == Pumped::Open;
+        let mut open = self.pump() != Pumped::Closed;
         if let Some(found) = self.find(ticket.block) {
             return found;
         }

@@ -5,8 +5,6 @@
 //! back takes no call. The oldest use is looked at first. The lock is never held while memory is made or a peer is written to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,12 +12,11 @@ use super::block::{Block, Place};
 use super::cell::{self, MAX_GENERATION, TakeError};
 use super::config::Config;
 use super::identity::EngineId;
+use super::lease::CELLS;
 use super::memory::{Created, Memory};
 use super::readers::{Reader, Readers, Slots};
-use super::socket::Connection;
 use super::stats::{Counts, Stats};
 use super::ticket::{Ticket, block_number};
-use super::wire::{MAX_MESSAGE, ToReader};
 use crate::error::AllocateError;
 
 /// Pauses of a waiting `allocate`: they double from the first to the last.
@@ -47,16 +44,8 @@ pub(crate) struct State<M: Memory> {
     /// Blocks made so far, given up ones included.
     made: u64,
     pub(crate) counts: Counts,
-    /// Who is still to be told that a block is gone.
-    retired: Vec<Retired>,
     /// Blocks that are gone and still to be unmapped, after the lock.
     dropped: Vec<Arc<Block<M>>>,
-}
-
-/// A reader that has the memory of a block which is gone.
-struct Retired {
-    connection: Arc<Connection>,
-    block: u64,
 }
 
 struct Slot<M: Memory> {
@@ -87,7 +76,6 @@ impl<M: Memory> Pool<M> {
                 blocks: 0,
                 made: 0,
                 counts: Counts::default(),
-                retired: Vec::new(),
                 dropped: Vec::new(),
             }),
         }
@@ -114,8 +102,11 @@ impl<M: Memory> Pool<M> {
 
     fn attempt(&self, domain: u32, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
         let asked = len as u64;
-        let size = class_size(asked, self.memory.granule(domain));
-        let Some(size) = size.filter(|size| *size <= self.config.max_bytes) else {
+        let granule = self.memory.granule(domain);
+        // The last class ends at the limit.
+        let most = self.config.max_bytes / granule * granule;
+        let size = class_size(asked, granule).map(|size| size.min(most));
+        let Some(size) = size.filter(|size| *size >= asked.max(1)) else {
             return Err(AllocateError::TooLarge {
                 asked,
                 limit: self.config.max_bytes,
@@ -138,14 +129,16 @@ impl<M: Memory> Pool<M> {
         };
         let Some(place) = place else {
             state.counts.exhausted += 1;
-            return Err(AllocateError::Exhausted {
+            let error = AllocateError::Exhausted {
                 asked,
                 blocks: state.blocks,
                 bytes: state.bytes,
                 limit: self.config.max_bytes,
-            });
+            };
+            Self::finish(state);
+            return Err(error);
         };
-        Self::tell(state);
+        Self::finish(state);
         let made = self.memory.create(domain, size);
         let mut state = self.lock();
         match made {
@@ -204,24 +197,15 @@ impl<M: Memory> Pool<M> {
                 freed += state.drop_block(cell);
             }
         }
-        Self::tell(state);
+        Self::finish(state);
         freed
     }
 
-    /// Tells readers which blocks are gone, after the lock. One that does not listen drops them by its own limit.
-    fn tell(mut state: MutexGuard<'_, State<M>>) {
-        if state.retired.is_empty() && state.dropped.is_empty() {
-            return;
-        }
-        let retired = std::mem::take(&mut state.retired);
+    /// Unmaps what was dropped, after the lock: that may take long on a device.
+    fn finish(mut state: MutexGuard<'_, State<M>>) {
         let dropped = std::mem::take(&mut state.dropped);
         drop(state);
-        drop(dropped); // unmaps, which may take long on a device
-        for Retired { connection, block } in retired {
-            let mut message = [0; MAX_MESSAGE];
-            let len = ToReader::Retire { block }.write(&mut message);
-            let _ = connection.send(&message[..len], None);
-        }
+        drop(dropped);
     }
 
     /// Marks the block as on its way to a reader and says what to write into the message; `None` if the reader is not
@@ -232,31 +216,36 @@ impl<M: Memory> Pool<M> {
         if block.engine != self.engine {
             return None;
         }
-        let mut state = self.lock();
-        let mut slot = state.readers.find(reader)?;
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let slot = state.readers.find(reader)?;
         let entry = state.readers.get_mut(slot).filter(|entry| !entry.muted)?;
-        if let Some(connection) = entry.connection.clone()
-            && !entry.mark_sent(block.cell, block.id)
-        {
-            drop(state);
-            let sent = send_block(&connection, block);
-            state = self.lock();
-            slot = state.readers.find(reader)?;
-            if let Err(error) = sent {
-                tracing::debug!(%reader, block = block.id, %error, "the memory of a block could not be passed on");
-                state.readers.get_mut(slot)?.unmark_sent(block.cell, block.id);
-                state.counts.unsent += 1;
-                return None;
-            }
+        entry.send_retired();
+        // Sending never waits, and under the lock no other thread can describe a block whose memory did not leave.
+        if let Err(error) = entry.send_block(block) {
+            state.counts.unsent += 1;
+            drop(guard);
+            tracing::debug!(%reader, block = block.id, %error, "the memory of a block could not be passed on");
+            return None;
         }
         let ticket = block.ticket();
-        if !cell::publish(state.readers.get(slot)?.lease.cell(block.cell)?, ticket.generation) {
+        let atomic = entry.lease.cell(block.cell)?;
+        let place = state.slots.get_mut(block.cell as usize)?;
+        let now = Instant::now();
+        let published = cell::publish(atomic, ticket.generation) || {
+            // Thousands that were never taken: those of a buffer that is kept here and sent again and again.
+            let late = now.saturating_duration_since(place.described_at) >= self.config.pending_deadline;
+            if late {
+                state.counts.expired += u64::from(cell::expire(atomic, ticket.generation));
+            }
+            late && cell::publish(atomic, ticket.generation)
+        };
+        if !published {
             state.counts.unsent += 1;
             return None;
         }
-        let place = state.slots.get_mut(block.cell as usize)?;
         place.described |= 1 << slot;
-        place.described_at = Instant::now();
+        place.described_at = now;
         state.counts.described += 1;
         Some(ticket)
     }
@@ -264,6 +253,11 @@ impl<M: Memory> Pool<M> {
     /// The descriptor did not leave after all.
     pub(crate) fn retract(&self, ticket: &Ticket, reader: EngineId) {
         let state = self.lock();
+        let place = state.slots.get(ticket.cell as usize);
+        let block = place.and_then(|place| place.block.as_ref());
+        if ticket.engine != self.engine || block.is_none_or(|block| block.id != ticket.block) {
+            return;
+        }
         let entry = state.readers.find(reader).and_then(|slot| state.readers.get(slot));
         if let Some(atomic) = entry.and_then(|entry| entry.lease.cell(ticket.cell)) {
             cell::retract(atomic, ticket.generation);
@@ -289,30 +283,29 @@ impl<M: Memory> Pool<M> {
         taken.map(|()| block)
     }
 
-    /// Sends the memory of a block to a reader that asks for it again; it may be gone by now.
+    /// Sends the memory of a block to a reader that asks for it again. Only what it refers to: it takes its reference first.
     pub(crate) fn send_again(&self, slot: usize, block: u64) {
-        let mut state = self.lock();
-        let found = state.slots.iter().find_map(|slot| {
-            slot.block.as_ref().filter(|found| found.id == block).cloned()
-        });
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let cell = usize::try_from(block % CELLS as u64).unwrap_or(CELLS); // see `block_number`
+        let place = state.slots.get(cell);
+        let found = place.and_then(|place| place.block.as_ref()).filter(|found| found.id == block);
         let Some(entry) = state.readers.get_mut(slot) else {
             return;
         };
-        let Some(connection) = entry.connection.clone() else {
+        let refers = |found: &Block<M>| {
+            let state = entry.lease.cell(found.cell).map(cell::state);
+            state.is_some_and(|state| state.generation == found.generation() && !state.is_free())
+        };
+        let Some(found) = found.filter(|found| refers(found)).cloned() else {
+            entry.retire(block);
+            entry.send_retired();
             return;
         };
-        let Some(found) = found else {
-            state.retired.push(Retired { connection, block });
-            return Self::tell(state);
-        };
-        entry.mark_sent(found.cell, found.id);
-        drop(state);
-        if let Err(error) = send_block(&connection, &found) {
+        entry.unmark_sent(found.cell, found.id);
+        if let Err(error) = entry.send_block(&found) {
+            drop(guard);
             tracing::debug!(block, %error, "the memory of a block could not be passed on again");
-            let mut state = self.lock();
-            if let Some(entry) = state.readers.get_mut(slot) {
-                entry.unmark_sent(found.cell, found.id);
-            }
         }
     }
 
@@ -333,18 +326,6 @@ impl<M: Memory> Pool<M> {
         }
         state.counts.add_to(sums);
     }
-}
-
-/// The block's memory and what a reader needs to map it.
-fn send_block<M: Memory>(connection: &Connection, block: &Block<M>) -> io::Result<()> {
-    let mut message = [0; MAX_MESSAGE];
-    let len = ToReader::Block {
-        block: block.id,
-        size: block.size,
-        extra: block.extra,
-    }
-    .write(&mut message);
-    connection.send(&message[..len], Some(block.fd.as_fd()))
 }
 
 /// Sizes differ by a quarter of a power of two, so that little is wasted and frames of one kind share blocks.
@@ -424,7 +405,7 @@ impl<M: Memory> State<M> {
             |slot: &Slot<M>| slot.block.is_none() && !slot.reserved && slot.generation < MAX_GENERATION;
         let cell = match self.slots.iter().position(usable) {
             Some(cell) => cell,
-            None if self.slots.len() < super::lease::CELLS => {
+            None if self.slots.len() < CELLS => {
                 let now = Instant::now();
                 self.slots.push(Slot {
                     block: None,
@@ -483,13 +464,18 @@ impl<M: Memory> State<M> {
             .map(|(cell, slot)| (slot.used_at, cell))
             .collect();
         oldest.sort_unstable();
+        oldest.retain(|(_, cell)| self.is_free(*cell, now, config.pending_deadline));
+        let sizes = oldest.iter().filter_map(|(_, cell)| self.slots[*cell].block.as_ref());
+        let free: u64 = sizes.map(|block| block.size).sum();
+        // Where it would not suffice nothing is given up.
+        if self.bytes.saturating_sub(free) > room || self.blocks - oldest.len() >= config.max_blocks {
+            return;
+        }
         for (_, cell) in oldest {
             if self.bytes <= room && self.blocks < config.max_blocks {
                 return;
             }
-            if self.is_free(cell, now, config.pending_deadline) {
-                self.drop_block(cell);
-            }
+            self.drop_block(cell);
         }
     }
 
@@ -507,13 +493,9 @@ impl<M: Memory> State<M> {
         self.bytes -= block.size;
         self.blocks -= 1;
         for reader in self.readers.others_mut() {
-            if reader.unmark_sent(block.cell, block.id)
-                && let Some(connection) = reader.connection.clone()
-            {
-                self.retired.push(Retired {
-                    connection,
-                    block: block.id,
-                });
+            if reader.unmark_sent(block.cell, block.id) {
+                reader.retire(block.id);
+                reader.send_retired();
             }
         }
         let size = block.size;

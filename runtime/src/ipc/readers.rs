@@ -2,13 +2,19 @@
 //!
 //! Owned by the pool and used under its lock. Nothing here waits.
 
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use super::block::Block;
 use super::cell;
 use super::config::MAX_READERS;
 use super::identity::EngineId;
 use super::lease::{CELLS, Lease};
+use super::memory::Memory;
 use super::socket::Connection;
+use super::wire::{MAX_MESSAGE, ToReader};
 
 /// One process that reads from us.
 pub(crate) struct Reader {
@@ -18,6 +24,8 @@ pub(crate) struct Reader {
     pub(crate) connection: Option<Arc<Connection>>,
     /// The block whose memory the reader was sent, by cell; 0 is none.
     sent: Box<[u64; CELLS]>,
+    /// Blocks that are gone and that it was not told of yet, because it does not read its socket.
+    retired: VecDeque<u64>,
     /// Set once it broke the protocol: it keeps what it holds and is described nothing more.
     pub(crate) muted: bool,
 }
@@ -29,15 +37,53 @@ impl Reader {
             lease,
             connection,
             sent: Box::new([0; CELLS]),
+            retired: VecDeque::new(),
             muted: false,
         }
     }
 
-    /// Whether the memory of this block is on its way already; says so from now on.
-    pub(crate) fn mark_sent(&mut self, cell: u32, block: u64) -> bool {
-        match self.sent.get_mut(cell as usize) {
-            Some(sent) => std::mem::replace(sent, block) == block,
-            None => true,
+    /// Sends the block's memory and what it takes to map it, unless that happened before. Never waits.
+    pub(crate) fn send_block<M: Memory>(&mut self, block: &Block<M>) -> io::Result<()> {
+        let (Some(connection), Some(sent)) = (&self.connection, self.sent.get_mut(block.cell as usize)) else {
+            return Ok(()); // the own process has it
+        };
+        if *sent == block.id {
+            return Ok(());
+        }
+        let mut message = [0; MAX_MESSAGE];
+        let len = ToReader::Block {
+            block: block.id,
+            size: block.size,
+            extra: block.extra,
+        }
+        .write(&mut message);
+        connection.send(&message[..len], Some(block.fd.as_fd()))?;
+        *sent = block.id;
+        Ok(())
+    }
+
+    /// The reader has to be told that a block is gone.
+    pub(crate) fn retire(&mut self, block: u64) {
+        // More than it can have mapped: those it drops by itself.
+        if self.retired.len() >= CELLS {
+            self.retired.pop_front();
+        }
+        self.retired.push_back(block);
+    }
+
+    /// Tells the reader which blocks are gone, as far as it reads its socket. Never waits.
+    pub(crate) fn send_retired(&mut self) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        while let Some(block) = self.retired.front().copied() {
+            let mut message = [0; MAX_MESSAGE];
+            let len = ToReader::Retire { block }.write(&mut message);
+            match connection.send(&message[..len], None) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Sent, or nobody is there any more.
+                _ => self.retired.pop_front(),
+            };
         }
     }
 
@@ -56,6 +102,7 @@ impl Reader {
 /// The readers by slot; slot 0 is the own process.
 pub(crate) struct Readers {
     slots: Vec<Option<Reader>>,
+    closed: bool,
 }
 
 /// Bits of reader slots.
@@ -66,11 +113,15 @@ impl Readers {
     pub(crate) fn new(own: Reader) -> Self {
         Self {
             slots: vec![Some(own)],
+            closed: false,
         }
     }
 
     /// The slot of a new reader; `None` when there is no room.
     pub(crate) fn insert(&mut self, reader: Reader) -> Option<usize> {
+        if self.closed {
+            return None;
+        }
         let free = self.slots.iter().position(Option::is_none);
         let slot = match free {
             Some(slot) => slot,
@@ -90,6 +141,12 @@ impl Readers {
             return None;
         }
         self.slots.get_mut(slot)?.take()
+    }
+
+    /// Takes out all other processes; nobody comes after that.
+    pub(crate) fn close(&mut self) -> Vec<Option<Reader>> {
+        self.closed = true;
+        self.slots.split_off(1)
     }
 
     pub(crate) fn get(&self, slot: usize) -> Option<&Reader> {

@@ -7,17 +7,17 @@
 use core::sync::atomic::Ordering;
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
-use super::config::{GRACE, GREETING, MAX_GREETING, RETRY};
+use super::config::{GRACE, GREETING, MAX_GREETING};
 use super::engine::Shared;
 use super::identity::{EngineId, Identity};
 use super::imports::{Pumped, Writer};
-use super::lease::Lease;
+use super::lease::{CELLS, Lease};
 use super::memory::Memory;
 use super::readers::Reader;
 use super::socket::{Connection, Listener, Received};
@@ -82,7 +82,7 @@ struct Refused {
 impl<M: Memory> Service<M> {
     pub(super) fn new(shared: Arc<Shared<M>>, listener: Listener) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let add = |fd: std::os::fd::BorrowedFd<'_>, token| {
+        let add = |fd: BorrowedFd<'_>, token| {
             epoll::add(&epoll, fd, epoll::EventData::new_u64(token), epoll::EventFlags::IN)
         };
         add(shared.wake.as_fd(), WAKE)?;
@@ -100,6 +100,7 @@ impl<M: Memory> Service<M> {
 
     /// Serves until the engine is dropped.
     pub(super) fn run(mut self) {
+        let _end = End(Arc::clone(&self.shared));
         let mut events = Vec::with_capacity(64);
         while !self.shared.stop.load(Ordering::Acquire) {
             events.clear();
@@ -161,12 +162,12 @@ impl<M: Memory> Service<M> {
                 Ok(Some(connection)) => self.check_in(connection),
                 Ok(None) => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Free blocks hold file descriptors that a reader needs.
+                Err(_) if self.shared.pool.trim(Duration::ZERO) > 0 => {}
                 Err(error) => {
                     if !std::mem::replace(&mut self.refused.accept, true) {
                         tracing::warn!(%error, "readers of shared memory cannot be let in, they get bytes (said once)");
                     }
-                    // Free blocks hold file descriptors that a reader needs.
-                    self.shared.pool.trim(Duration::ZERO);
                     let _ = epoll::delete(&self.epoll, &self.listener);
                     self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
                     return;
@@ -259,15 +260,20 @@ impl<M: Memory> Service<M> {
                 return refuse(&connection, Refusal::Resources);
             }
         };
+        // Watched before it can hold anything: from then on only its end takes that away.
+        let connection = Arc::new(connection);
+        let Some(token) = self.watch(connection.as_fd()) else {
+            return refuse(&connection, Refusal::Resources);
+        };
         let mut message = [0; MAX_MESSAGE];
         let writer = self.shared.identity.engine.0;
         let len = ToReader::Welcome { writer }.write(&mut message);
-        let connection = Arc::new(connection);
         let reader = Reader::new(id, lease, Some(Arc::clone(&connection)));
         // Under one lock, so that the greeting is the first message and descriptors may follow it at once; sending never waits.
         let mut state = self.shared.pool.lock();
         let Some(slot) = state.readers.insert(reader) else {
             drop(state);
+            let _ = epoll::delete(&self.epoll, connection.as_fd());
             if !std::mem::replace(&mut self.refused.full, true) {
                 tracing::warn!("no room for more readers of shared memory, they get bytes (said once)");
             }
@@ -277,23 +283,22 @@ impl<M: Memory> Service<M> {
             let reader = state.readers.remove(slot);
             drop(state);
             drop(reader);
+            let _ = epoll::delete(&self.epoll, connection.as_fd());
             tracing::debug!(%error, "a reader of shared memory could not be welcomed");
             return;
         }
         drop(state);
         let exit_fd = connection.exit_signal();
-        let token = self.add(Source::Reader {
-            connection,
-            slot,
-            exit: None,
-        });
-        match (token, exit_fd) {
-            (Some(token), Some(fd)) => self.watch_exit(token, fd),
-            (Some(_), None) => {}
-            (None, _) => {
-                // Without the epoll its end would not be seen.
-                drop(self.shared.pool.lock().readers.remove(slot));
-            }
+        self.sources.insert(
+            token,
+            Source::Reader {
+                connection,
+                slot,
+                exit: None,
+            },
+        );
+        if let Some(fd) = exit_fd {
+            self.watch_exit(token, fd);
         }
         tracing::debug!(reader = %id, "reads our shared memory");
         self.shared.readers_changed.notify_all();
@@ -316,10 +321,9 @@ impl<M: Memory> Service<M> {
             let parsed = match connection.receive(&mut message) {
                 Ok(Received::Message { len, .. }) => ToWriter::parse(&message[..len]),
                 Err(error) if is_transient(&error) => return,
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return self.mute(token, slot, &error);
-                }
-                Ok(Received::Closed) | Err(_) => return self.ended(token),
+                Ok(Received::Closed) => return self.ended(token),
+                // It may live, and hold blocks: only its end takes them from it.
+                Err(error) => return self.mute(token, slot, &error),
             };
             match parsed {
                 Ok(ToWriter::Need { block }) => self.shared.pool.send_again(slot, block),
@@ -373,7 +377,7 @@ impl<M: Memory> Service<M> {
         match connection.credentials() {
             Ok(credentials) if self.shared.is_welcome(credentials.uid) => {}
             Ok(credentials) => {
-                let why = format!("it runs as another user, {}", credentials.uid);
+                let why = format!("it runs as another user, {}, which `allow_user` would let in", credentials.uid);
                 return writers.failed(engine, &why, false);
             }
             Err(error) => return writers.failed(engine, &error.to_string(), true),
@@ -487,7 +491,12 @@ impl<M: Memory> Service<M> {
     fn ended(&mut self, token: u64) {
         match self.sources.get_mut(&token) {
             Some(Source::Writer { writer, exit, gone }) if gone.is_none() => {
-                let _ = writer.pump(); // what it sent before
+                // What it sent before; no more than it can have in blocks.
+                for _ in 0..CELLS {
+                    if writer.pump() != Pumped::More {
+                        break;
+                    }
+                }
                 writer.close();
                 *gone = Some(Instant::now());
                 let exit = exit.take();
@@ -519,19 +528,21 @@ impl<M: Memory> Service<M> {
     }
 
     fn add(&mut self, source: Source<M>) -> Option<u64> {
+        let token = self.watch(source.fd()?)?;
+        self.sources.insert(token, source);
+        Some(token)
+    }
+
+    /// Reports what happens on a file descriptor under a new token.
+    fn watch(&mut self, fd: BorrowedFd<'_>) -> Option<u64> {
         let token = self.next;
-        self.next += 1;
         let data = epoll::EventData::new_u64(token);
         let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
-        let added = match source.fd() {
-            Some(fd) => epoll::add(&self.epoll, fd, data, flags),
-            None => return None,
-        };
-        if let Err(error) = added {
+        if let Err(error) = epoll::add(&self.epoll, fd, data, flags) {
             tracing::warn!(%error, "a connection for shared memory cannot be watched and was closed");
             return None;
         }
-        self.sources.insert(token, source);
+        self.next += 1;
         Some(token)
     }
 
@@ -586,9 +597,9 @@ impl<M: Memory> Service<M> {
             }
         }
         if self.paused_until.is_some_and(|until| until <= now) {
-            self.paused_until = None;
             let data = epoll::EventData::new_u64(LISTENER);
-            let _ = epoll::add(&self.epoll, &self.listener, data, epoll::EventFlags::IN);
+            let added = epoll::add(&self.epoll, &self.listener, data, epoll::EventFlags::IN);
+            self.paused_until = added.is_err().then(|| now + ACCEPT_PAUSE);
         }
         for identity in self.shared.writers.due() {
             self.connect(identity);
@@ -596,14 +607,14 @@ impl<M: Memory> Service<M> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let retry = self.shared.writers.has_retries().then(|| Instant::now() + RETRY);
+        let retry = self.shared.writers.next_retry();
         let sources = self.sources.values().filter_map(Source::deadline);
         sources.chain(self.paused_until).chain(retry).min()
     }
 }
 
 impl<M: Memory> Source<M> {
-    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Greeting { connection, .. } | Self::Welcoming { connection, .. } => {
                 Some(connection.as_fd())
@@ -622,6 +633,20 @@ impl<M: Memory> Source<M> {
             Self::Writer { gone, .. } => gone.map(|gone| gone + GRACE),
             Self::Reader { .. } | Self::Exit { .. } => None,
         }
+    }
+}
+
+/// The end of the thread, whatever ended it: nobody learns of a reader's death any more, so nobody may hold anything.
+struct End<M: Memory>(Arc<Shared<M>>);
+
+impl<M: Memory> Drop for End<M> {
+    fn drop(&mut self) {
+        if !self.0.stop.load(Ordering::Acquire) {
+            tracing::error!("the thread that served shared memory ended; readers get bytes from now on");
+        }
+        let readers = self.0.pool.lock().readers.close();
+        drop(readers);
+        self.0.readers_changed.notify_all();
     }
 }
 

@@ -3,11 +3,12 @@
 //! Whoever discovers one asks for it here and goes on; the service connects. Tokens of strangers lead here, so what is
 //! remembered is limited.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::config::{ATTEMPTS, MAX_WRITERS, RETRY};
+use super::config::{MAX_DOUBLINGS, MAX_WRITERS, RETRY};
 use super::identity::{EngineId, Identity};
 use super::imports::{Reading, Writer};
 use super::memory::Memory;
@@ -32,6 +33,7 @@ pub(crate) struct Writers<M: Memory> {
     entries: Mutex<HashMap<EngineId, Entry<M>>>,
     changed: Condvar,
     pub(crate) reading: Arc<Reading>,
+    said_full: AtomicBool,
 }
 
 impl<M: Memory> Writers<M> {
@@ -40,6 +42,7 @@ impl<M: Memory> Writers<M> {
             entries: Mutex::new(HashMap::new()),
             changed: Condvar::new(),
             reading: Arc::default(),
+            said_full: AtomicBool::new(false),
         }
     }
 
@@ -47,8 +50,9 @@ impl<M: Memory> Writers<M> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody now has to connect to this engine: it is new, or it is worth another attempt.
-    pub(crate) fn wants(&self, identity: Identity) -> bool {
+    /// Whether somebody now has to connect to this engine: it is new, or it is worth another attempt; `now` says that the
+    /// attempt need not wait until it is due.
+    pub(crate) fn wants(&self, identity: Identity, now: bool) -> bool {
         let mut entries = self.lock();
         if let Some(entry) = entries.get_mut(&identity.engine) {
             // Whoever claims an engine first with a wrong address must not keep its readers away.
@@ -56,12 +60,21 @@ impl<M: Memory> Writers<M> {
                 *entry = Entry::new(identity);
                 return true;
             }
+            if now && matches!(entry.known, Known::Failed { .. }) {
+                entry.attempts = 0;
+                entry.since = Instant::now();
+                entry.known = Known::Connecting;
+                return true;
+            }
             return entry.try_again(Instant::now());
         }
         if entries.len() >= MAX_WRITERS {
             entries.retain(|_, entry| !matches!(entry.known, Known::Failed { .. }));
             if entries.len() >= MAX_WRITERS {
-                tracing::warn!("more than {MAX_WRITERS} publishers offer shared memory; the messages of others come as bytes");
+                drop(entries);
+                if !self.said_full.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("more than {MAX_WRITERS} publishers offer shared memory; the messages of others come as bytes (said once)");
+                }
                 return false;
             }
         }
@@ -77,9 +90,9 @@ impl<M: Memory> Writers<M> {
         due.collect()
     }
 
-    /// Whether an attempt is to be repeated later.
-    pub(crate) fn has_retries(&self) -> bool {
-        self.lock().values().any(Entry::may_try_again)
+    /// When the next attempt is due.
+    pub(crate) fn next_retry(&self) -> Option<Instant> {
+        self.lock().values().filter_map(Entry::due_at).min()
     }
 
     pub(crate) fn connected(&self, writer: Arc<Writer<M>>) {
@@ -136,8 +149,9 @@ impl<M: Memory> Writers<M> {
             let last = match entries.get(&engine) {
                 None => Arc::from("it is gone"),
                 Some(entry) => match &entry.known {
+                    Known::Connected(writer) if writer.is_closed() => return Err(Arc::from("it is gone")),
                     Known::Connected(_) => return Ok(()),
-                    Known::Failed { why, .. } if entry.may_try_again() => Arc::clone(why),
+                    Known::Failed { why, retry: true } => Arc::clone(why),
                     Known::Failed { why, .. } => return Err(Arc::clone(why)),
                     Known::Connecting => Arc::from("it does not answer"),
                 },
@@ -191,20 +205,22 @@ impl<M: Memory> Entry<M> {
         Self {
             known: Known::Connecting,
             identity,
-            attempts: 1,
+            attempts: 0,
             since: Instant::now(),
         }
     }
 
-    fn may_try_again(&self) -> bool {
-        matches!(self.known, Known::Failed { retry: true, .. }) && self.attempts < ATTEMPTS
+    /// When the next attempt is due, if it failed and there is a point in trying again: later and later.
+    fn due_at(&self) -> Option<Instant> {
+        let retry = matches!(self.known, Known::Failed { retry: true, .. });
+        retry.then(|| self.since + RETRY * 2_u32.pow(self.attempts.min(MAX_DOUBLINGS)))
     }
 
     fn try_again(&mut self, now: Instant) -> bool {
-        if !self.may_try_again() || now.saturating_duration_since(self.since) < RETRY {
+        if self.due_at().is_none_or(|due| now < due) {
             return false;
         }
-        self.attempts += 1;
+        self.attempts = self.attempts.saturating_add(1);
         self.known = Known::Connecting;
         self.since = now;
         true
@@ -224,7 +240,7 @@ mod tests {
         let long = Duration::from_secs(60);
         let start = Instant::now();
         assert!(writers.get(identity.engine, long).is_none(), "unknown");
-        assert!(writers.wants(identity));
+        assert!(writers.wants(identity, false));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| writers.get(identity.engine, long).is_none());
             std::thread::sleep(Duration::from_millis(50));

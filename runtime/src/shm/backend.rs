@@ -65,13 +65,21 @@ impl ShmBackend {
     /// As [`new`](Self::new); it is tried again the next time.
     pub fn shared() -> Result<Self, BackendError> {
         static SHARED: Mutex<Option<ShmBackend>> = Mutex::new(None);
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(backend) = shared.as_ref().filter(|backend| !backend.engine.is_child()) {
+        let shared = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let usable = |backend: &&Self| !backend.engine.is_child();
+        if let Some(backend) = shared().as_ref().filter(usable) {
             return Ok(backend.clone());
         }
-        let backend = Self::new()?;
-        *shared = Some(backend.clone());
-        Ok(backend)
+        // Not under the lock; of two that are made at a time one goes again.
+        let made = Self::new()?;
+        let mut shared = shared();
+        if let Some(backend) = shared.as_ref().filter(usable) {
+            return Ok(backend.clone());
+        }
+        let before = shared.replace(made.clone());
+        drop(shared);
+        drop(before);
+        Ok(made)
     }
 
     /// A block of at least `len` bytes, if there is one that nobody uses or the pool may grow.
@@ -287,7 +295,8 @@ impl ShmBuilder {
     }
 
     /// Lets processes of this user read from us, and reads from theirs, beside those of our own effective user. It may be said
-    /// several times.
+    /// several times. User 65534 stands for all users that a user namespace does not know, so it is let in only if it is
+    /// named here, also by a process that runs as that user.
     #[must_use]
     pub fn allow_user(mut self, uid: u32) -> Self {
         self.config.users.push(uid);
