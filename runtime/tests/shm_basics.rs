@@ -220,7 +220,7 @@ fn the_limit_itself_can_be_had_and_nothing_is_given_up_in_vain() {
         shm.try_allocate(40_961),
         Err(AllocateError::TooLarge { limit: 40_960, .. })
     ));
-    let kept = shm.to_buffer(&[1; 30_000]).unwrap();
+    let kept = shm.to_buffer(&vec![1; 30_000]).unwrap();
     drop(shm.to_buffer(&[2; 4000]).unwrap());
     let before = shm.stats();
     assert_eq!((before.blocks, before.blocks_free), (2, 1));
