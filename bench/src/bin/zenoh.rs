@@ -1,7 +1,7 @@
 //! Images over Zenoh from one process to another: as bytes, as blocks of `shm`, and with Zenoh's own shared memory.
 //!
-//! `cargo build --release --manifest-path bench/zenoh_shm/Cargo.toml` with the same target folder as
-//! `cargo run --release --manifest-path bench/Cargo.toml --features zenoh --bin zenoh`: Zenoh's own is another program,
+//! `cargo build --release --manifest-path bench/zenoh_shm/Cargo.toml --target-dir bench/target`, then
+//! `cargo run --release --manifest-path bench/Cargo.toml --features zenoh --bin zenoh`. Zenoh's own is another program,
 //! because its features would change ours. Sides take turns; everything runs over TCP on the loopback interface.
 
 use std::{
