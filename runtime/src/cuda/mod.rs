@@ -1,18 +1,33 @@
-//! Memory of NVIDIA's GPUs that processes share.
+//! Memory of NVIDIA's GPUs that processes share: backend `cuda_rs`.
 //!
 //! Floors, from below: `driver` (the only place that calls CUDA) → `memory` (blocks on a device, for the engine of
-//! `ipc`). Nothing here waits for the GPU: order between processes is made by events on the GPU itself. A program with this
-//! feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
+//! `ipc`) → `access` (order by streams), `reaper` (what the GPU still reads) → [`CudaBackend`]. Nothing here waits for the
+//! GPU, except where bytes are brought to the host: order between processes is made by events on the GPU itself. A program
+//! with this feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
 
-#![allow(dead_code, unused_imports)] // the backend that stands on these floors follows
+#![allow(dead_code, unused_imports)] // orders and copies that the backend does not make yet
 
+#[allow(unsafe_code)] // copies between addresses on devices
+mod access;
+#[allow(unsafe_code)] // a stream of somebody else is taken at their word
+mod backend;
+mod descriptor;
 #[allow(unsafe_code)] // calls into the driver
 mod driver;
 #[allow(unsafe_code)] // mapped blocks are written by whoever has them
 mod memory;
+mod reaper;
+mod storage;
+mod stream;
 
 #[cfg(test)]
 #[allow(unsafe_code)] // they stand in for those who write kernels
 mod tests;
 
+pub use access::{AccessError, ReadHandle, WriteHandle};
+pub use backend::{CudaBackend, CudaBuilder};
+pub use descriptor::CudaRsBufferDescriptor;
 pub use driver::{CudaError, Device, DeviceUuid};
+pub use stream::CudaStream;
+
+pub use crate::ipc::stats::Stats;

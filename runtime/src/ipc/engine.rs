@@ -144,6 +144,10 @@ impl<M: Memory> Engine<M> {
         })
     }
 
+    pub(crate) fn memory(&self) -> &M {
+        &self.shared.memory
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         self.shared.identity
     }

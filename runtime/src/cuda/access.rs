@@ -1,0 +1,306 @@
+//! Handles that order work on a buffer by streams, and the copies behind them.
+//!
+//! A [`WriteHandle`] ends by recording the block's event on its stream; a [`ReadHandle`] begins by making its stream wait for
+//! that event and leaves one of its own behind. The host waits for nothing.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::driver::{CudaError, DeviceUuid, Stream};
+use super::storage::{Held, StorageRef};
+use super::stream::CudaStream;
+use crate::buffer::Buffer;
+use crate::error::{AllocateError, BackendError, BufferError};
+
+/// Why a buffer cannot be used on a device.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// A call to CUDA failed.
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// There is no block for it.
+    #[error(transparent)]
+    Allocate(#[from] AllocateError),
+    /// Its bytes could not be had from where they are.
+    #[error("the bytes to copy to the device could not be read: {0}")]
+    Source(Arc<BufferError>),
+    /// What a descriptor describes cannot be had.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// Somebody else has the buffer too.
+    #[error(
+        "the buffer has clones, so it cannot be written; drop them, or write into a new buffer"
+    )]
+    Shared,
+    /// A buffer is written once.
+    #[error("the buffer was written already; write the next frame into a new buffer")]
+    Written,
+    /// Nobody wrote it.
+    #[error(
+        "the buffer was never written, or is being written; drop its write handle before it is read or sent"
+    )]
+    NotWritten,
+    /// The stream is of a device that this backend did not open, or another one than the memory's.
+    #[error("the stream is of {stream}, and the memory of {memory}; use a stream of that device")]
+    OtherDevice {
+        /// The stream's device.
+        stream: DeviceUuid,
+        /// The memory's device.
+        memory: DeviceUuid,
+    },
+    /// The backend did not open this device.
+    #[error("this backend did not open {0}")]
+    NotOpened(DeviceUuid),
+}
+
+/// What a reader keeps until the GPU is done with it.
+pub(super) enum Keep {
+    Storage(StorageRef),
+    Held(Held),
+}
+
+impl Keep {
+    fn held(&self) -> Option<&Held> {
+        match self {
+            Self::Storage(storage) => storage.get().map(|storage| &storage.held),
+            Self::Held(held) => Some(held),
+        }
+    }
+}
+
+/// A buffer's memory on the device, to be written by work on one stream.
+///
+/// Dropping it ends writing: work that is put on the stream later is not waited for. [`finish`](Self::finish) does the same and says
+/// whether it worked; otherwise whoever reads the buffer is told.
+pub struct WriteHandle {
+    storage: StorageRef,
+    stream: CudaStream,
+    address: u64,
+    len: usize,
+    ended: bool,
+}
+
+impl WriteHandle {
+    /// Makes the stream wait for what an earlier use of the block left on another one.
+    pub(super) fn new(storage: StorageRef, stream: &CudaStream) -> Result<Self, AccessError> {
+        // Always there: a `StorageRef` is one of this backend.
+        let to = storage.get().ok_or(AccessError::NotWritten)?;
+        check_device(stream, &to.held)?;
+        to.begin_write()?;
+        if let Err(error) = stream.0.wait(to.held.event()) {
+            to.abandon_write();
+            return Err(error.into());
+        }
+        let (address, len) = (to.held.address(), to.held.len());
+        Ok(Self {
+            storage,
+            stream: stream.clone(),
+            address,
+            len,
+            ended: false,
+        })
+    }
+
+    /// Address on the device (`CUdeviceptr`), page-aligned; valid for [`len`](Self::len) bytes while the handle lives.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The stream that orders the work.
+    pub fn stream(&self) -> &CudaStream {
+        &self.stream
+    }
+
+    /// Ends writing.
+    ///
+    /// # Errors
+    /// When the end could not be recorded; nobody will read the buffer then.
+    pub fn finish(mut self) -> Result<(), AccessError> {
+        Ok(self.end()?)
+    }
+
+    /// Copies bytes of the host into the memory, on the stream.
+    pub(super) fn copy_in(&self, bytes: &[u8]) -> Result<(), AccessError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        debug_assert!(
+            bytes.len() <= self.len(),
+            "the block was asked for with this length"
+        );
+        let len = bytes.len().min(self.len());
+        // SAFETY: `len` bytes of the block are mapped writable and this handle is the only one to write them; from memory that
+        // is not registered, as this, the driver takes the bytes before it returns.
+        unsafe {
+            self.stream
+                .0
+                .htod_async(self.address(), bytes.as_ptr(), len)
+        }?;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), CudaError> {
+        self.ended = true;
+        match self.storage.get() {
+            Some(storage) => storage.end_write(storage.held.event().record(&self.stream.0)),
+            None => Ok(()), // never: a `StorageRef` is one of this backend
+        }
+    }
+}
+
+impl Drop for WriteHandle {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.end(); // kept: whoever reads is told
+        }
+    }
+}
+
+impl fmt::Debug for WriteHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "WriteHandle({} bytes at {:#x}, {:?})",
+            self.len(),
+            self.address(),
+            self.stream
+        )
+    }
+}
+
+/// A buffer's memory on the device, to be read by work on one stream. Memory of another process is mapped read-only: a kernel
+/// that writes there faults.
+///
+/// Dropping it ends reading: the memory is kept until the work that is on the stream by then is done.
+pub struct ReadHandle {
+    /// `None` only while it is dropped.
+    keep: Option<Keep>,
+    inner: Arc<super::backend::Inner>,
+    stream: CudaStream,
+}
+
+impl ReadHandle {
+    /// Makes the stream wait for the end of writing.
+    pub(super) fn new(
+        keep: Keep,
+        inner: &Arc<super::backend::Inner>,
+        stream: &CudaStream,
+    ) -> Result<Self, AccessError> {
+        // Always there: a `StorageRef` is one of this backend.
+        let held = keep.held().ok_or(AccessError::NotWritten)?;
+        check_device(stream, held)?;
+        stream.0.wait(held.event())?;
+        Ok(Self {
+            keep: Some(keep),
+            inner: Arc::clone(inner),
+            stream: stream.clone(),
+        })
+    }
+
+    fn held(&self) -> Option<&Held> {
+        self.keep.as_ref().and_then(Keep::held)
+    }
+
+    /// Address on the device (`CUdeviceptr`), for reading; valid for [`len`](Self::len) bytes while the handle lives.
+    pub fn address(&self) -> u64 {
+        self.held().map_or(0, Held::address)
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.held().map_or(0, Held::len)
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stream that orders the work.
+    pub fn stream(&self) -> &CudaStream {
+        &self.stream
+    }
+
+    /// The buffer that is read: the one that was given or, if its bytes were elsewhere, the one that they were copied to.
+    /// `None` for what was read without a buffer.
+    pub fn buffer(&self) -> Option<Buffer<u8>> {
+        match self.keep.as_ref()? {
+            Keep::Storage(storage) => Buffer::from_storage(storage.clone().into_inner()).ok(),
+            Keep::Held(_) => None,
+        }
+    }
+}
+
+impl Drop for ReadHandle {
+    fn drop(&mut self) {
+        if let Some(keep) = self.keep.take() {
+            self.inner.reaper.after(&self.stream.0, keep);
+        }
+    }
+}
+
+impl fmt::Debug for ReadHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ReadHandle({} bytes at {:#x}, {:?})",
+            self.len(),
+            self.address(),
+            self.stream
+        )
+    }
+}
+
+fn check_device(stream: &CudaStream, held: &Held) -> Result<(), AccessError> {
+    let (stream, memory) = (stream.device().uuid(), held.context().device().uuid());
+    if stream == memory {
+        Ok(())
+    } else {
+        Err(AccessError::OtherDevice { stream, memory })
+    }
+}
+
+/// Copies held memory to the host and waits for it; `stream` was made to wait for the end of writing.
+pub(super) fn copy_out(stream: &Stream, held: &Held, out: &mut [u8]) -> Result<(), AccessError> {
+    let len = out.len().min(held.len());
+    if len > 0 {
+        // SAFETY: `len` bytes are mapped there and not written while they are held; `out` is borrowed until the copy is over,
+        // which is waited for below, also after an error.
+        let copied = unsafe { stream.dtoh_async(out.as_mut_ptr(), held.address(), len) };
+        let waited = stream.synchronize();
+        copied?;
+        waited?;
+    }
+    Ok(())
+}
+
+/// Copies held memory into a block that is being written, on that handle's stream. The caller keeps `from` until the copy is over.
+pub(super) fn copy_device(from: &Held, to: &WriteHandle) -> Result<(), AccessError> {
+    let stream = &to.stream.0;
+    stream.wait(from.event())?;
+    let len = from.len().min(to.len());
+    if len == 0 {
+        return Ok(());
+    }
+    let (source, target) = (
+        (from.address(), &**from.context()),
+        (to.address(), &**stream.context()),
+    );
+    // SAFETY: both ranges are mapped for their devices; the source is not written while it is held, the target is this handle's
+    // alone; both are kept until the copy is over: the source by the caller, the target by its event.
+    unsafe { stream.peer_async(target, source, len) }?;
+    Ok(())
+}

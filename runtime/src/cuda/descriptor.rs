@@ -1,0 +1,34 @@
+//! What travels in place of the bytes: `cuda_rs_buffer_backend_msgs/msg/CudaRsBufferDescriptor`.
+
+use crate::BufferMessage;
+
+/// Describes bytes in a block of device memory to one subscriber.
+///
+/// Same fields as `msg/cuda_rs_buffer_backend_msgs/msg/CudaRsBufferDescriptor.msg`, where each is explained.
+#[derive(Debug, Clone, PartialEq, Eq, BufferMessage)]
+#[ros2(package = "cuda_rs_buffer_backend_msgs")]
+pub struct CudaRsBufferDescriptor {
+    /// [`VERSION`](Self::VERSION) of the publisher.
+    pub version: u8,
+    /// The publisher's engine.
+    pub engine_id: [u8; 16],
+    /// The device that the block is on.
+    pub device_uuid: [u8; 16],
+    /// The block's cell in the leases of that engine.
+    pub cell: u32,
+    /// The block; an engine never uses a number twice.
+    pub block_id: u64,
+    /// Which use of the block.
+    pub generation: u64,
+    /// Whole size of the block in bytes.
+    pub block_size: u64,
+    /// Where the data begins, in bytes.
+    pub offset: u64,
+    /// Length of the data in bytes.
+    pub size: u64,
+}
+
+impl CudaRsBufferDescriptor {
+    /// Version of this message and of the rules behind it.
+    pub const VERSION: u8 = 1;
+}

@@ -1,0 +1,196 @@
+//! Bytes on a device, as a buffer holds them: written once, then read by any number of streams.
+
+use core::any::Any;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::access::AccessError;
+use super::backend::Inner;
+use super::driver::{Context, CudaError, Event, Stream};
+use super::memory::CudaMemory;
+use crate::backend::Storage;
+use crate::error::BufferError;
+use crate::ipc::block::Block;
+use crate::ipc::imports;
+use crate::ipc::memory::Memory as _;
+
+/// Memory that is held: it is neither unmapped nor used again while this lives.
+pub(super) enum Held {
+    /// A block of this process.
+    Own(Arc<Block<CudaMemory>>),
+    /// A block of another process.
+    Imported(imports::ReadHandle<CudaMemory>),
+}
+
+impl Held {
+    /// The device that the memory is mapped for.
+    pub(super) fn context(&self) -> &Arc<Context> {
+        match self {
+            Self::Own(block) => block.memory.context(),
+            Self::Imported(held) => held.import.memory.context(),
+        }
+    }
+
+    /// Stands for the end of writing.
+    pub(super) fn event(&self) -> &Event {
+        match self {
+            Self::Own(block) => block.memory.event(),
+            Self::Imported(held) => held.import.memory.event(),
+        }
+    }
+
+    pub(super) fn address(&self) -> u64 {
+        match self {
+            Self::Own(block) => block.memory.address(),
+            // In the block: compared with its size when it was taken.
+            Self::Imported(held) => held.import.memory.address() + held.offset as u64,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Own(block) => usize::try_from(block.len()).unwrap_or(usize::MAX), // it was a `usize` when it was asked for
+            Self::Imported(held) => held.len,
+        }
+    }
+}
+
+/// How far writing is.
+const FRESH: u8 = 0;
+const WRITING: u8 = 1;
+const WRITTEN: u8 = 2;
+const FAILED: u8 = 3;
+
+/// The storage of a buffer, seen to be a [`CudaStorage`].
+#[derive(Clone)]
+pub(super) struct StorageRef(Arc<dyn Storage>);
+
+impl StorageRef {
+    /// `None` if it is of another backend.
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Option<Self> {
+        storage
+            .as_any()
+            .is::<CudaStorage>()
+            .then_some(Self(storage))
+    }
+
+    pub(super) fn get(&self) -> Option<&CudaStorage> {
+        self.0.as_any().downcast_ref()
+    }
+
+    pub(super) fn as_arc(&self) -> &Arc<dyn Storage> {
+        &self.0
+    }
+
+    pub(super) fn into_inner(self) -> Arc<dyn Storage> {
+        self.0
+    }
+}
+
+/// The bytes of one buffer.
+pub(super) struct CudaStorage {
+    pub(super) held: Held,
+    pub(super) inner: Arc<Inner>,
+    state: AtomicU8,
+    /// Why the end of writing could not be recorded.
+    failure: Mutex<Option<CudaError>>,
+}
+
+impl CudaStorage {
+    /// A block that nobody wrote yet.
+    pub(super) fn fresh(block: Arc<Block<CudaMemory>>, inner: &Arc<Inner>) -> Self {
+        Self::new(Held::Own(block), inner, FRESH)
+    }
+
+    /// Memory whose event stands for the end of writing.
+    pub(super) fn written(held: Held, inner: &Arc<Inner>) -> Self {
+        Self::new(held, inner, WRITTEN)
+    }
+
+    fn new(held: Held, inner: &Arc<Inner>, state: u8) -> Self {
+        Self {
+            held,
+            inner: Arc::clone(inner),
+            state: AtomicU8::new(state),
+            failure: Mutex::new(None),
+        }
+    }
+
+    /// From here on the memory is being written.
+    pub(super) fn begin_write(&self) -> Result<(), AccessError> {
+        let (from, to) = (FRESH, WRITING);
+        let begun = self
+            .state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+        begun.map(drop).map_err(|_| AccessError::Written)
+    }
+
+    /// Writing never began: nothing was put on a stream.
+    pub(super) fn abandon_write(&self) {
+        self.state.store(FRESH, Ordering::Release);
+    }
+
+    /// The end of writing is recorded, or could not be.
+    pub(super) fn end_write(&self, recorded: Result<(), CudaError>) -> Result<(), CudaError> {
+        match recorded {
+            Ok(()) => {
+                self.state.store(WRITTEN, Ordering::Release);
+                Ok(())
+            }
+            Err(error) => {
+                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                *failure = Some(error.clone());
+                self.state.store(FAILED, Ordering::Release);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether there is something to read, or the reason why not.
+    pub(super) fn check_written(&self) -> Result<(), AccessError> {
+        match self.state.load(Ordering::Acquire) {
+            WRITTEN => Ok(()),
+            FAILED => {
+                let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                Err(failure
+                    .clone()
+                    .map_or(AccessError::NotWritten, AccessError::Cuda))
+            }
+            _ => Err(AccessError::NotWritten),
+        }
+    }
+
+    fn copy(&self, out: &mut [u8]) -> Result<(), AccessError> {
+        self.check_written()?;
+        let stream = Stream::new(self.held.context())?;
+        stream.wait(self.held.event())?;
+        super::access::copy_out(&stream, &self.held, out)?;
+        Ok(())
+    }
+}
+
+impl Storage for CudaStorage {
+    fn backend_type(&self) -> &str {
+        CudaMemory::BACKEND
+    }
+
+    fn byte_len(&self) -> usize {
+        self.held.len()
+    }
+
+    fn host_bytes(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
+        self.copy(out).map_err(|error| BufferError::Backend {
+            backend: CudaMemory::BACKEND.to_owned(),
+            operation: format!("copy {} bytes to the host", self.byte_len()),
+            cause: error.into(),
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
