@@ -9,6 +9,7 @@ use core::any::Any;
 use std::sync::Arc;
 
 use crate::error::{BackendError, BufferError};
+use crate::host::HostMapping;
 use crate::message::Message;
 
 /// Bytes in some memory, shared between the clones of a buffer and never changed while shared.
@@ -52,6 +53,17 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// When the memory cannot be read, with the cause.
     fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError>;
+
+    /// The mapping that [`host_bytes`](Self::host_bytes) lie in, for a backend that registers it with a device.
+    fn host_mapping(&self) -> Option<HostMapping<'_>> {
+        None
+    }
+
+    /// The same bytes in host memory that peers can be handed, where the host cannot read this storage in place: copied once,
+    /// when first asked for. `None` where there is no such memory; peers then get bytes.
+    fn host_storage(&self) -> Option<Arc<dyn Storage>> {
+        None
+    }
 
     /// The storage itself, for a backend that looks for its own kind.
     fn as_any(&self) -> &dyn Any;

@@ -56,6 +56,7 @@ mod field;
 #[cfg(all(fuzzing, target_os = "linux"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod host;
 #[cfg(target_os = "linux")]
 mod ipc;
 mod message;
@@ -107,6 +108,7 @@ pub use error::{
     EncodeError, EncodeErrorKind, Loss, RegisterError,
 };
 pub use field::Field;
+pub use host::{HostMapping, HostPool, HostWrite};
 pub use message::{GeneratedMessage, Message};
 pub use registry::{BackendRegistry, Peer};
 pub use service::{GeneratedService, Service};

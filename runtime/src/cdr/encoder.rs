@@ -10,6 +10,7 @@ use crate::backend::Storage;
 use crate::element::Element;
 use crate::error::{BackendError, EncodeError, EncodeErrorKind};
 use crate::field::Field;
+use crate::registry::{BackendRegistry, Peer};
 
 /// Appends values to the body of a message; positions count from the body's start.
 pub struct Encoder<'a> {
@@ -115,7 +116,22 @@ impl<'a> Encoder<'a> {
         let Some(Handover { registry, peer, .. }) = &self.handover else {
             return Ok(false);
         };
-        let (registry, name) = (*registry, storage.backend_type());
+        let (registry, peer) = (*registry, *peer);
+        Ok(self.describe_as_it_is(storage, registry, peer)?
+            // For a peer that does not reach that memory, perhaps the same bytes elsewhere.
+            || match storage.host_bytes().is_none().then(|| storage.host_storage()).flatten() {
+                Some(host) => self.describe_as_it_is(&host, registry, peer)?,
+                None => false,
+            })
+    }
+
+    fn describe_as_it_is(
+        &mut self,
+        storage: &Arc<dyn Storage>,
+        registry: &BackendRegistry,
+        peer: &Peer,
+    ) -> Result<bool, EncodeError> {
+        let name = storage.backend_type();
         let (Some(metadata), Some(at)) = (peer.metadata(name), registry.position(name)) else {
             return Ok(false);
         };

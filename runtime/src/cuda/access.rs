@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::driver::{CudaError, DeviceUuid, Stream};
+use super::driver::{Access, Context, CudaError, DeviceUuid, Registered, Stream};
 use super::storage::{Held, StorageRef};
 use super::stream::CudaStream;
+use crate::backend::Storage;
 use crate::buffer::Buffer;
 use crate::error::{AllocateError, BackendError, BufferError};
+use crate::host::HostMapping;
 
 /// Why a buffer cannot be used on a device.
 #[derive(Debug, Clone, Error)]
@@ -60,6 +62,8 @@ pub enum AccessError {
 pub(super) enum Keep {
     Storage(StorageRef),
     Held(Held),
+    /// Registered host memory that is copied from.
+    Host(#[expect(dead_code, reason = "kept, not looked at")] Arc<dyn Storage>),
 }
 
 impl Keep {
@@ -67,6 +71,7 @@ impl Keep {
         match self {
             Self::Storage(storage) => storage.get().map(|storage| &storage.held),
             Self::Held(held) => Some(held),
+            Self::Host(_) => None,
         }
     }
 }
@@ -132,7 +137,7 @@ impl WriteHandle {
         Ok(self.end()?)
     }
 
-    /// Copies bytes of the host into the memory, on the stream.
+    /// Copies bytes of the host into the memory, on the stream. Registered memory is kept by the caller until that is done.
     pub(super) fn copy_in(&self, bytes: &[u8]) -> Result<(), AccessError> {
         if bytes.is_empty() {
             return Ok(());
@@ -142,8 +147,8 @@ impl WriteHandle {
             "the block was asked for with this length"
         );
         let len = bytes.len().min(self.len());
-        // SAFETY: `len` bytes of the block are mapped writable and this handle is the only one to write them; from memory that
-        // is not registered, as this, the driver takes the bytes before it returns.
+        // SAFETY: `len` bytes of the block are mapped writable and this handle is the only one to write them; the driver takes
+        // the bytes before it returns or, from registered memory, which the caller keeps and nobody writes, later.
         unsafe {
             self.stream
                 .0
@@ -239,7 +244,7 @@ impl ReadHandle {
     pub fn buffer(&self) -> Option<Buffer<u8>> {
         match self.keep.as_ref()? {
             Keep::Storage(storage) => Buffer::from_storage(storage.clone().into_inner()).ok(),
-            Keep::Held(_) => None,
+            Keep::Held(_) | Keep::Host(_) => None,
         }
     }
 }
@@ -271,6 +276,20 @@ fn check_device(stream: &CudaStream, held: &Held) -> Result<(), AccessError> {
     } else {
         Err(AccessError::OtherDevice { stream, memory })
     }
+}
+
+/// Registers a mapping with CUDA, so that devices copy from and to it at the speed of the link.
+pub(super) fn register(
+    context: &Arc<Context>,
+    mapping: &HostMapping<'_>,
+) -> Result<Registered, CudaError> {
+    let access = if mapping.is_writable() {
+        Access::ReadWrite
+    } else {
+        Access::Read
+    };
+    // SAFETY: the range is mapped with these rights until what is attached to it, as this, is gone; attached once.
+    unsafe { Registered::new(context, mapping.start().as_ptr(), mapping.len(), access) }
 }
 
 /// Copies held memory to the host and waits for it; `stream` was made to wait for the end of writing.

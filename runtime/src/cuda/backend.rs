@@ -1,12 +1,13 @@
 //! [`CudaBackend`]: the engine of `ipc` over device memory, as a backend of buffers.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::access::{AccessError, Keep, ReadHandle, WriteHandle, copy_device};
 use super::descriptor::CudaRsBufferDescriptor;
-use super::driver::{CudaError, Device, DeviceUuid, Stream};
+use super::driver::{Context, CudaError, Device, DeviceUuid, Stream};
 use super::memory::CudaMemory;
 use super::reaper::Reaper;
 use super::storage::{CudaStorage, Held, StorageRef};
@@ -15,6 +16,7 @@ use crate::backend::{BufferBackend, Storage};
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::error::{BackendError, Cause};
+use crate::host::HostPool;
 use crate::ipc::config::Config;
 use crate::ipc::engine::{Engine, Taken};
 use crate::ipc::identity::{EngineId, Identity};
@@ -52,6 +54,28 @@ pub(super) struct Inner {
     pub(super) reaper: Reaper,
     engine: Engine<CudaMemory>,
     metadata: String,
+    pub(super) host_pool: Option<Arc<dyn HostPool>>,
+    /// One stream for each device, for copies that nobody's stream orders.
+    copies: Vec<Stream>,
+    said: AtomicBool,
+}
+
+impl Inner {
+    /// The device's stream for copies to the host.
+    pub(super) fn copies(&self, context: &Context) -> Result<&Stream, AccessError> {
+        let uuid = context.device().uuid();
+        let found = self
+            .copies
+            .iter()
+            .find(|stream| stream.context().device().uuid() == uuid);
+        found.ok_or(AccessError::NotOpened(uuid))
+    }
+
+    pub(super) fn no_host_copy(&self, error: &AccessError) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "readers without a GPU get bytes, no shared host memory (said once)");
+        }
+    }
 }
 
 impl CudaBackend {
@@ -240,16 +264,35 @@ impl CudaBackend {
             }
             return self.copy(&from.held, Keep::Storage(storage.clone()), stream);
         }
+        if let Some(storage) = buffer.storage()
+            && let (Some(bytes), Some(mapping)) = (storage.host_bytes(), storage.host_mapping())
+        {
+            let context = stream.0.context();
+            if mapping.is_writable() || context.device().registers_read_only() {
+                let _registered = mapping.attach(|| super::access::register(context, &mapping))?;
+                return self.upload(bytes, Some(Keep::Host(Arc::clone(storage))), stream);
+            }
+        }
         let content = buffer
             .host()
             .map_err(|error| AccessError::Source(Arc::new(error)))?;
         let bytes = T::PLAIN.bytes(&content).unwrap_or_default(); // never the default: elements are plain
-        self.upload(bytes, stream)
+        self.upload(bytes, None, stream)
     }
 
-    fn upload(&self, bytes: &[u8], stream: &CudaStream) -> Result<ReadHandle, AccessError> {
+    /// `keep` holds registered memory, which is read after this returns.
+    fn upload(
+        &self,
+        bytes: &[u8],
+        keep: Option<Keep>,
+        stream: &CudaStream,
+    ) -> Result<ReadHandle, AccessError> {
         let (storage, write) = self.start_write(bytes.len(), stream)?;
-        write.copy_in(bytes)?;
+        let copied = write.copy_in(bytes);
+        if let Some(keep) = keep {
+            self.inner.reaper.after(&stream.0, keep);
+        }
+        copied?;
         write.finish()?;
         ReadHandle::new(Keep::Storage(storage), &self.inner, stream)
     }
@@ -469,16 +512,27 @@ impl fmt::Debug for CudaBackend {
 }
 
 /// Devices and limits of a [`CudaBackend`] before it is made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CudaBuilder {
     devices: Vec<DeviceUuid>,
     config: Config,
+    host_pool: Option<Arc<dyn HostPool>>,
+}
+
+impl fmt::Debug for CudaBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaBuilder")
+            .field("devices", &self.devices)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for CudaBuilder {
     fn default() -> Self {
         Self {
             devices: Vec::new(),
+            host_pool: None,
             config: Config {
                 max_bytes: 16 << 30,
                 import_limit: 64 << 30,
@@ -526,6 +580,14 @@ impl CudaBuilder {
         self
     }
 
+    /// Where frames go for readers on this host that do not reach the device: once copied, they map the copy. Without it they get
+    /// bytes. [`ShmBackend`](crate::shm::ShmBackend) is one.
+    #[must_use]
+    pub fn host_pool(mut self, pool: Arc<dyn HostPool>) -> Self {
+        self.host_pool = Some(pool);
+        self
+    }
+
     /// Opens the devices, the socket and the threads.
     ///
     /// # Errors
@@ -561,6 +623,11 @@ impl CudaBuilder {
                 "sockets and threads: {error}"
             )))
         };
+        let copies = memory
+            .contexts()
+            .iter()
+            .map(Stream::new)
+            .collect::<Result<_, _>>()?;
         let engine = Engine::start(memory, self.config).map_err(unavailable)?;
         let mut metadata = engine.identity().to_string();
         for device in reached {
@@ -571,6 +638,9 @@ impl CudaBuilder {
                 reaper: Reaper::start().map_err(unavailable)?,
                 engine,
                 metadata,
+                host_pool: self.host_pool,
+                copies,
+                said: AtomicBool::new(false),
             }),
         })
     }

@@ -10,6 +10,7 @@ use super::driver::{Context, CudaError, Event, Stream};
 use super::memory::CudaMemory;
 use crate::backend::Storage;
 use crate::error::BufferError;
+use crate::host::HostPool;
 use crate::ipc::block::Block;
 use crate::ipc::imports;
 use crate::ipc::memory::Memory as _;
@@ -94,6 +95,8 @@ pub(super) struct CudaStorage {
     state: AtomicU8,
     /// Why the end of writing could not be recorded.
     failure: Mutex<Option<CudaError>>,
+    /// The same bytes for readers without the device.
+    host: Mutex<Option<Arc<dyn Storage>>>,
 }
 
 impl CudaStorage {
@@ -113,6 +116,7 @@ impl CudaStorage {
             inner: Arc::clone(inner),
             state: AtomicU8::new(state),
             failure: Mutex::new(None),
+            host: Mutex::new(None),
         }
     }
 
@@ -160,6 +164,19 @@ impl CudaStorage {
         }
     }
 
+    /// One copy at the speed of the link, for all readers of this frame.
+    fn copy_into(&self, pool: &dyn HostPool) -> Result<Arc<dyn Storage>, AccessError> {
+        self.check_written()?;
+        let mut block = pool.allocate_host(self.byte_len())?;
+        let context = self.held.context();
+        let mapping = block.mapping();
+        let _registered = mapping.attach(|| super::access::register(context, &mapping))?;
+        let stream = self.inner.copies(context)?;
+        stream.wait(self.held.event())?;
+        super::access::copy_out(&stream, &self.held, &mut block)?;
+        Ok(block.freeze())
+    }
+
     fn copy(&self, out: &mut [u8]) -> Result<(), AccessError> {
         self.check_written()?;
         let stream = Stream::new(self.held.context())?;
@@ -188,6 +205,18 @@ impl Storage for CudaStorage {
             operation: format!("copy {} bytes to the host", self.byte_len()),
             cause: error.into(),
         })
+    }
+
+    fn host_storage(&self) -> Option<Arc<dyn Storage>> {
+        let pool = self.inner.host_pool.as_ref()?;
+        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
+        if host.is_none() {
+            match self.copy_into(&**pool) {
+                Ok(copied) => *host = Some(copied),
+                Err(error) => self.inner.no_host_copy(&error),
+            }
+        }
+        host.clone()
     }
 
     fn as_any(&self) -> &dyn Any {

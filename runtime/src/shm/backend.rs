@@ -11,6 +11,7 @@ use super::memory::{DOMAIN, HostMemory};
 use crate::backend::{BufferBackend, Storage};
 use crate::buffer::Buffer;
 use crate::error::{AllocateError, BackendError};
+use crate::host::{HostPool, HostWrite};
 use crate::ipc::block::Block;
 use crate::ipc::config::Config;
 use crate::ipc::engine::{Engine, Taken};
@@ -175,6 +176,12 @@ impl ShmBackend {
             Taken::Own(block) => Bytes::Own(block),
             Taken::Imported(held) => Bytes::Imported(held),
         }))
+    }
+}
+
+impl HostPool for ShmBackend {
+    fn allocate_host(&self, len: usize) -> Result<Box<dyn HostWrite>, AllocateError> {
+        Ok(Box::new(self.try_allocate(len)?))
     }
 }
 

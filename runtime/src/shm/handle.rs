@@ -13,6 +13,7 @@ use super::memory::HostMemory;
 use crate::backend::Storage;
 use crate::buffer::Buffer;
 use crate::error::BufferError;
+use crate::host::{HostMapping, HostWrite};
 use crate::ipc::block::Block;
 use crate::ipc::imports;
 use crate::ipc::memory::Memory as _;
@@ -75,6 +76,16 @@ impl DerefMut for WriteHandle {
     }
 }
 
+impl HostWrite for WriteHandle {
+    fn mapping(&self) -> HostMapping<'_> {
+        self.block.memory.mapping()
+    }
+
+    fn freeze(self: Box<Self>) -> Arc<dyn Storage> {
+        self.block
+    }
+}
+
 impl fmt::Debug for WriteHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WriteHandle({} bytes of {})", self.len, self.capacity())
@@ -99,6 +110,10 @@ impl Storage for Block<HostMemory> {
 
     fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
         copy(self, out)
+    }
+
+    fn host_mapping(&self) -> Option<HostMapping<'_>> {
+        Some(self.memory.mapping())
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -175,6 +190,10 @@ impl Storage for imports::ReadHandle<HostMemory> {
 
     fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
         copy(self, out)
+    }
+
+    fn host_mapping(&self) -> Option<HostMapping<'_>> {
+        Some(self.import.memory.mapping())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::SealFlags;
 
+use crate::host::{Attachments, HostMapping};
 use crate::ipc::lease::{Mapping, check_sealed, memfd, seal};
 use crate::ipc::memory::{Created, Memory};
 use crate::ipc::wire::Extra;
@@ -40,7 +41,10 @@ impl Memory for HostMemory {
         let fd = memfd("rosidl_buffer-block", size)?;
         let mapping = Mapping::writable(fd.as_fd(), len)?; // before the seal, which would forbid it
         seal(fd.as_fd(), SEALS)?;
-        let block = HostBlock { mapping };
+        let block = HostBlock {
+            attachments: Attachments::default(),
+            mapping,
+        };
         Ok(Created {
             block,
             fd,
@@ -56,7 +60,10 @@ impl Memory for HostMemory {
         }
         check_sealed("block", fd.as_fd(), SEALS, size)?;
         let mapping = Mapping::read_only(fd.as_fd(), len)?;
-        Ok(HostImport { mapping })
+        Ok(HostImport {
+            attachments: Attachments::default(),
+            mapping,
+        })
     }
 }
 
@@ -75,6 +82,8 @@ fn mappable(size: u64) -> io::Result<usize> {
 /// A block as its writer has it: mapped writable, once.
 #[derive(Debug)]
 pub(crate) struct HostBlock {
+    // Goes before the mapping.
+    attachments: Attachments,
     mapping: Mapping,
 }
 
@@ -88,6 +97,16 @@ impl HostBlock {
 
     pub(crate) fn len(&self) -> usize {
         self.mapping.len()
+    }
+
+    /// All of it.
+    pub(crate) fn mapping(&self) -> HostMapping<'_> {
+        HostMapping::new(
+            self.mapping.as_ptr(),
+            self.mapping.len(),
+            true,
+            &self.attachments,
+        )
     }
 
     /// The block's bytes from `offset` on, in the writer's own process; `None` if there are fewer than `len`.
@@ -104,10 +123,22 @@ impl HostBlock {
 /// A block as a reader has it: mapped read-only, its size sealed.
 #[derive(Debug)]
 pub(crate) struct HostImport {
+    // Goes before the mapping.
+    attachments: Attachments,
     mapping: Mapping,
 }
 
 impl HostImport {
+    /// All of it, for reading.
+    pub(crate) fn mapping(&self) -> HostMapping<'_> {
+        HostMapping::new(
+            self.mapping.as_ptr(),
+            self.mapping.len(),
+            false,
+            &self.attachments,
+        )
+    }
+
     /// The block's bytes from `offset` on; `None` if there are fewer than `len`.
     ///
     /// # Safety
