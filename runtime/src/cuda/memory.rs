@@ -149,6 +149,16 @@ pub(crate) struct CudaBlock {
     event: Arc<Event>,
 }
 
+impl Drop for CudaBlock {
+    /// Unmapping waits for nobody, and a kernel that still writes would fault: what was written and never read may be on
+    /// its way.
+    fn drop(&mut self) {
+        if let Err(error) = self.event.synchronize() {
+            tracing::debug!(%error, "the last write to a block could not be waited for");
+        }
+    }
+}
+
 impl CudaBlock {
     /// The device of the block.
     pub(crate) fn context(&self) -> &Arc<Context> {
