@@ -54,6 +54,8 @@ pub(super) struct Inner {
     pub(super) reaper: Reaper,
     engine: Engine<CudaMemory>,
     metadata: String,
+    /// Of the devices, by domain, as metadata has them.
+    names: Vec<String>,
     pub(super) host_pool: Option<Arc<dyn HostPool>>,
     /// One stream for each device, for copies that nobody's stream orders.
     copies: Vec<Stream>,
@@ -434,7 +436,8 @@ impl BufferBackend for CudaBackend {
             return Ok(None);
         };
         let device = block.memory.context().device().uuid();
-        if !reaches(peer_metadata, device) {
+        let name = self.inner.names.get(block.domain as usize);
+        if !name.is_some_and(|name| reaches(peer_metadata, name)) {
             return Ok(None);
         }
         let ticket = self.inner.engine.describe(block, reader.engine)?;
@@ -457,16 +460,13 @@ impl BufferBackend for CudaBackend {
 }
 
 /// Whether the metadata names the device among those that can be mapped.
-fn reaches(metadata: &str, device: DeviceUuid) -> bool {
-    let devices = metadata.split('.').skip(3);
-    devices.into_iter().any(|text| hex(text) == Some(device.0))
+fn reaches(metadata: &str, device: &str) -> bool {
+    metadata.rsplit('.').any(|part| part == device)
 }
 
-/// 32 hexadecimal digits, without an allocation.
-fn hex(text: &str) -> Option<[u8; 16]> {
-    let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let number = digits.then(|| u128::from_str_radix(text, 16).ok())??;
-    Some(number.to_be_bytes())
+/// How a device is named in metadata.
+fn name(device: DeviceUuid) -> String {
+    format!("{:032x}", u128::from_be_bytes(device.0))
 }
 
 fn describe(ticket: Ticket, device: DeviceUuid) -> CudaRsBufferDescriptor {
@@ -628,16 +628,19 @@ impl CudaBuilder {
             .iter()
             .map(Stream::new)
             .collect::<Result<_, _>>()?;
+        let names = devices.iter().map(|device| name(device.uuid())).collect();
         let engine = Engine::start(memory, self.config).map_err(unavailable)?;
         let mut metadata = engine.identity().to_string();
         for device in reached {
-            metadata.push_str(&format!(".{:032x}", u128::from_be_bytes(device.uuid().0)));
+            metadata.push('.');
+            metadata.push_str(&name(device.uuid()));
         }
         Ok(CudaBackend {
             inner: Arc::new(Inner {
                 reaper: Reaper::start().map_err(unavailable)?,
                 engine,
                 metadata,
+                names,
                 host_pool: self.host_pool,
                 copies,
                 said: AtomicBool::new(false),

@@ -12,6 +12,8 @@ use super::socket::SocketName;
 
 const VERSION: &str = "1";
 const DIGITS: usize = 32;
+/// Bytes of all parts that there are today.
+const TEXT: usize = VERSION.len() + 2 * (1 + DIGITS);
 
 /// The identity of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,16 +47,20 @@ impl Identity {
         })
     }
 
-    /// `None` if the text has not this form, or is of another version.
+    /// `None` if the text has not this form, or is of another version. Done for each frame, so without a search.
     pub(crate) fn parse(metadata: &str) -> Option<Self> {
-        let mut parts = metadata.split('.');
-        let version = parts.next()?;
-        let engine = parse_hex(parts.next()?)?;
-        let socket = parse_hex(parts.next()?)?;
+        let (head, rest) = metadata.as_bytes().split_first_chunk::<TEXT>()?;
         // More parts may follow in a later version that can still be spoken to.
-        (version == VERSION).then_some(Self {
-            engine: EngineId(engine),
-            socket: SocketName(socket),
+        let ends = rest.first().is_none_or(|next| *next == b'.');
+        let (version, ids) = head.split_at(VERSION.len());
+        let (engine, socket) = ids.split_at(1 + DIGITS);
+        let (b'.', b'.', true) = (engine[0], socket[0], ends && version == VERSION.as_bytes())
+        else {
+            return None;
+        };
+        Some(Self {
+            engine: EngineId(parse_hex(&engine[1..])?),
+            socket: SocketName(parse_hex(&socket[1..])?),
         })
     }
 }
@@ -80,24 +86,25 @@ fn write_hex(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-fn parse_hex(text: &str) -> Option<[u8; 16]> {
-    if text.len() != DIGITS {
-        return None;
+fn parse_hex(text: &[u8]) -> Option<[u8; 16]> {
+    let (mut bytes, mut seen) = ([0; 16], 0);
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 0xF;
     }
-    let mut bytes = [0; 16];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
+    (seen < 16).then_some(bytes)
 }
 
-fn digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
+/// What each character is worth as a digit; 255 is none. A table, since which digits come cannot be foreseen by the processor.
+const VALUES: [u8; 256] = {
+    let (digits, mut values, mut at) = (b"0123456789abcdef", [u8::MAX; 256], 0);
+    while at < digits.len() {
+        values[digits[at] as usize] = at as u8;
+        at += 1;
     }
-}
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -126,6 +133,9 @@ mod tests {
             format!("1.{}.{id}", "g".repeat(32)),
             format!("1.{}.{id}", "A".repeat(32)),
             format!("1.{}.{id}", "é".repeat(16)),
+            format!("1.{id}.{id}0"),
+            format!("1.{id}-{id}"),
+            format!("1-{id}.{id}"),
         ] {
             assert_eq!(Identity::parse(&text), None, "{text}");
         }
