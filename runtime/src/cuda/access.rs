@@ -95,7 +95,7 @@ impl WriteHandle {
         let to = storage.get().ok_or(AccessError::NotWritten)?;
         check_device(stream, &to.held)?;
         to.begin_write()?;
-        if let Err(error) = stream.0.wait(to.held.event()) {
+        if let Err(error) = to.held.wait_to_write(&stream.0) {
             to.abandon_write();
             return Err(error.into());
         }
@@ -160,7 +160,7 @@ impl WriteHandle {
     fn end(&mut self) -> Result<(), CudaError> {
         self.ended = true;
         match self.storage.get() {
-            Some(storage) => storage.end_write(storage.held.event().record(&self.stream.0)),
+            Some(storage) => storage.end_write(storage.held.record(&self.stream.0)),
             None => Ok(()), // never: a `StorageRef` is one of this backend
         }
     }

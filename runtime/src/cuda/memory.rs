@@ -4,12 +4,14 @@
 //! once; a reader maps the memory read-only and opens the event. What comes from a peer is checked before it is mapped, and
 //! an event that cannot be opened is an error: without it there is no order. When to record and to wait is decided above.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::driver::{
     Access, Allocation, Context, CudaError, Device, DeviceUuid, Event, IpcEventHandle, Mapped,
+    Stream, StreamId,
 };
 use crate::ipc::memory::{Created, Memory};
 use crate::ipc::wire::Extra;
@@ -88,7 +90,11 @@ impl CudaMemory {
         Ok(Created {
             fd: allocation.export()?,
             extra: extra.write(),
-            block: CudaBlock { mapped, event },
+            block: CudaBlock {
+                mapped,
+                event,
+                written_on: AtomicU64::new(0),
+            },
         })
     }
 
@@ -147,6 +153,8 @@ fn length(size: u64) -> Result<usize, CudaError> {
 pub(crate) struct CudaBlock {
     mapped: Mapped,
     event: Arc<Event>,
+    /// Which stream the event was last recorded on; 0 is not known.
+    written_on: AtomicU64,
 }
 
 impl Drop for CudaBlock {
@@ -177,6 +185,24 @@ impl CudaBlock {
     /// Stands for the end of writing; recorded by the writer, waited for by readers.
     pub(crate) fn event(&self) -> &Event {
         &self.event
+    }
+
+    /// Makes the stream wait for the end of the last writing; without a call where that was on this very stream.
+    pub(crate) fn wait(&self, stream: &Stream) -> Result<(), CudaError> {
+        let last = self.written_on.load(Ordering::Acquire);
+        if last != 0 && stream.id() == Some(StreamId(last)) {
+            return Ok(());
+        }
+        stream.wait(&self.event)
+    }
+
+    /// Ends writing on the stream.
+    pub(crate) fn record(&self, stream: &Stream) -> Result<(), CudaError> {
+        let recorded = self.event.record(stream);
+        let id = stream.id().filter(|_| recorded.is_ok());
+        let id = id.map_or(0, |StreamId(id)| id);
+        self.written_on.store(id, Ordering::Release);
+        recorded
     }
 }
 

@@ -1,8 +1,8 @@
 //! Keeps what the GPU still reads until it is done, without making anybody wait.
 //!
 //! A handle that goes leaves an event behind it on its stream, and what it read, here. When the event has passed, what was
-//! read is let go: seen by the next handle that goes, or by a thread that looks now and then. Each is looked at for
-//! itself, so a slow stream holds up no other. Events are used again.
+//! read is let go: seen by the next handle that goes, or by a thread that looks at what has waited for a while. Each is
+//! looked at for itself, so a slow stream holds up no other. Events are used again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::access::Keep;
 use super::driver::{CudaError, DeviceUuid, Event, Progress, Stream};
 
-/// How often the thread looks while something waits.
+/// How often the thread looks while something waits, and how long it leaves that to the next handle.
 const PERIOD: Duration = Duration::from_micros(500);
 /// How long it goes on to look when nothing waits any more; only then has the next handle to wake it.
 const LINGER: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ struct State {
 struct Waiting {
     event: Event,
     keep: Keep,
+    since: Instant,
 }
 
 impl Reaper {
@@ -80,7 +81,8 @@ impl Reaper {
                     _ => None,
                 };
                 let done = done.map(|done| state.put_back(done));
-                state.waiting.push_back(Waiting { event, keep });
+                let since = Instant::now();
+                state.waiting.push_back(Waiting { event, keep, since });
                 if state.asleep {
                     state.asleep = false;
                     self.shared.wake.notify_one();
@@ -136,11 +138,13 @@ impl Shared {
                 return;
             }
             let mut done = Vec::new();
+            let now = Instant::now();
             for _ in 0..state.waiting.len() {
                 let Some(waiting) = state.waiting.pop_front() else {
                     break;
                 };
-                if is_done(&waiting.event) {
+                let is_due = now.saturating_duration_since(waiting.since) >= PERIOD;
+                if is_due && is_done(&waiting.event) {
                     let keep = state.put_back(waiting);
                     done.push(keep);
                 } else {
@@ -191,7 +195,7 @@ impl Drop for Reaper {
         }
         // What still waits: the memory must not be unmapped under a kernel.
         let waiting = std::mem::take(&mut self.shared.lock().waiting);
-        for Waiting { event, keep } in waiting {
+        for Waiting { event, keep, .. } in waiting {
             if let Err(error) = event.synchronize() {
                 tracing::debug!(%error, "waiting for the last reads failed");
             }

@@ -40,6 +40,24 @@ impl Held {
         }
     }
 
+    /// Makes the stream wait until the memory may be written. What others wrote is not written here, but waited for.
+    pub(super) fn wait_to_write(&self, stream: &Stream) -> Result<(), CudaError> {
+        match self {
+            Self::Own(block) => block.memory.wait(stream),
+            Self::Imported(_) => stream.wait(self.event()),
+        }
+    }
+
+    /// Ends writing.
+    pub(super) fn record(&self, stream: &Stream) -> Result<(), CudaError> {
+        match self {
+            Self::Own(block) => block.memory.record(stream),
+            Self::Imported(_) => Err(CudaError::Refused(
+                "memory of another process is not written here".to_owned(),
+            )),
+        }
+    }
+
     pub(super) fn address(&self) -> u64 {
         match self {
             Self::Own(block) => block.memory.address(),

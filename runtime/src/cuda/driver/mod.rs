@@ -26,5 +26,7 @@ pub(crate) use event::{Event, Progress};
 pub(crate) use library::Driver;
 #[cfg(test)]
 pub(crate) use library::calls;
-pub(crate) use stream::Stream;
+#[cfg(feature = "count_calls")]
+pub use library::driver_calls;
+pub(crate) use stream::{Stream, StreamId};
 pub(crate) use vmm::{Access, Allocation, Mapped};

@@ -4,6 +4,7 @@
 //! are made with the right context; calls on all others need none.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::abi::{self, CUstream};
@@ -16,6 +17,18 @@ pub(crate) struct Stream {
     context: Arc<Context>,
     handle: CUstream,
     own: bool,
+    id: StreamId,
+}
+
+/// Tells one value of [`Stream`] from all others that this process has or had; unlike a handle, it is never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamId(pub(crate) u64);
+
+impl StreamId {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 // SAFETY: a stream may be used from all threads; the handle is an address that only the driver looks behind.
@@ -37,6 +50,7 @@ impl Stream {
             context: Arc::clone(context),
             handle,
             own: true,
+            id: StreamId::new(),
         })
     }
 
@@ -55,6 +69,7 @@ impl Stream {
             context: Arc::clone(context),
             handle: core::ptr::without_provenance_mut(number),
             own: false,
+            id: StreamId::new(),
         }
     }
 
@@ -71,11 +86,17 @@ impl Stream {
             context: Arc::clone(context),
             handle,
             own: false,
+            id: StreamId::new(),
         }
     }
 
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.context
+    }
+
+    /// `None` for the stream that is another one in each thread.
+    pub(crate) fn id(&self) -> Option<StreamId> {
+        (self.handle.addr() != abi::STREAM_PER_THREAD).then_some(self.id)
     }
 
     /// For calls of others; valid as long as this value.
