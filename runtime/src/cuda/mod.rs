@@ -27,6 +27,8 @@ mod tests;
 pub use access::{AccessError, ReadHandle, WriteHandle};
 pub use backend::{CudaBackend, CudaBuilder};
 pub use descriptor::CudaRsBufferDescriptor;
+#[cfg(feature = "count_calls")]
+pub use driver::driver_calls;
 pub use driver::{CudaError, Device, DeviceUuid};
 pub use stream::CudaStream;
 

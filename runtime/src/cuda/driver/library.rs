@@ -114,10 +114,12 @@ impl Driver {
         })
     }
 
-    /// Tests count calls; nothing else does.
+    /// Tests and measurements count calls; nothing else does.
     pub(super) fn count() {
         #[cfg(test)]
         CALLS.with(|calls| calls.set(calls.get() + 1));
+        #[cfg(feature = "count_calls")]
+        ALL_CALLS.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
     }
 
     /// A status as a result.
@@ -193,6 +195,16 @@ fn check_version(library: &str, found: c_int) -> Result<(), CudaError> {
 thread_local! {
     /// Calls to the driver by this thread whose status was looked at.
     static CALLS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
+}
+
+/// Calls to the driver by all threads.
+#[cfg(feature = "count_calls")]
+pub(super) static ALL_CALLS: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
+
+/// How many calls to the driver this process has made, on all threads; for measurements.
+#[cfg(feature = "count_calls")]
+pub fn driver_calls() -> u64 {
+    ALL_CALLS.load(core::sync::atomic::Ordering::Relaxed)
 }
 
 /// How many calls to the driver `work` makes.

@@ -1,0 +1,257 @@
+//! `kill -9` with work in flight: who survives has right data, and everything comes back.
+
+use std::time::{Duration, Instant};
+
+use rosidl_buffer_runtime::cuda::CudaStream;
+
+use crate::frames::open_files;
+use crate::gpu::words;
+use crate::link::{Frame, from_words};
+use crate::other::Other;
+use crate::queue::HOLDING;
+use crate::side::{Side, eventually};
+
+const MB: usize = 1 << 20;
+
+fn rounds() -> u64 {
+    std::env::var("ROUNDS").map_or(200, |text| text.parse().unwrap())
+}
+
+/// A number that differs from round to round.
+fn random(round: u64) -> u64 {
+    let mixed = (round + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33
+}
+
+/// Processes that are started, killed and looked after at a time.
+const LANES: u64 = 8;
+
+/// What became of frames of a writer that was killed.
+#[derive(Debug, Default)]
+struct Seen {
+    right: u64,
+    wrong: u64,
+    lost: u64,
+    stuck: u64,
+}
+
+impl Seen {
+    fn add(&mut self, other: &Self) {
+        self.right += other.right;
+        self.wrong += other.wrong;
+        self.lost += other.lost;
+        self.stuck += other.stuck;
+    }
+
+    /// Reads a frame and compares every word.
+    fn take(&mut self, side: &Side, stream: &CudaStream, frame: &Frame) {
+        let Ok(read) = side.cuda.read(&from_words(&frame.words), stream) else {
+            self.lost += 1;
+            return;
+        };
+        let counted = side
+            .gpu
+            .count(stream.handle(), read.address(), read.len(), frame.number);
+        match counted.unwrap() {
+            Some(right) if right == u64::from(words(read.len())) => self.right += 1,
+            Some(_) => self.wrong += 1,
+            None => self.stuck += 1,
+        }
+    }
+}
+
+/// What one lane saw.
+#[derive(Debug, Default)]
+struct Lane {
+    before: Seen,
+    after: Seen,
+    blocks: usize,
+    /// From the first kill to all blocks being back.
+    slowest: Duration,
+}
+
+#[test]
+fn killed_readers_and_writers_leave_nothing_behind() {
+    let Some(side) = Side::new() else { return };
+    let state = || (open_files(), side.gpu.free_memory() >> 20);
+    lane(9999, 1); // whatever is only made once
+    let start = state();
+    let lanes: Vec<Lane> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..LANES)
+            .map(|n| scope.spawn(move || lane(n, rounds() / LANES)))
+            .collect();
+        running
+            .into_iter()
+            .map(|lane| lane.join().unwrap())
+            .collect()
+    });
+    // The driver takes back what killed processes had a moment after they are gone.
+    std::thread::sleep(Duration::from_millis(500));
+    let end = state();
+    let mut all = Lane::default();
+    for lane in &lanes {
+        all.before.add(&lane.before);
+        all.after.add(&lane.after);
+        all.slowest = all.slowest.max(lane.slowest);
+        all.blocks = all.blocks.max(lane.blocks);
+    }
+    println!(
+        "{} rounds: {all:?}; files and free MiB: {start:?} became {end:?}",
+        rounds()
+    );
+    let Seen {
+        wrong, lost, stuck, ..
+    } = all.before;
+    assert_eq!((wrong, lost, stuck), (0, 0, 0), "{all:?}");
+    assert_eq!((all.after.wrong, all.after.stuck), (0, 0), "{all:?}");
+    assert!(all.slowest < Duration::from_secs(1), "{all:?}");
+    assert!(end.0 <= start.0 + 4, "{start:?} became {end:?}");
+    assert!(end.1 + 4 >= start.1, "{start:?} became {end:?}");
+}
+
+/// Writes to one process and reads from another, and kills both, again and again.
+fn lane(number: u64, rounds: u64) -> Lane {
+    let side = Side::new().expect("there was a device");
+    let mut seen = Lane::default();
+    for round in 0..rounds {
+        let mut reader = Other::start("busy 300");
+        let mut writer = Other::start("writer 4194304 300");
+        let to = side.serve(&reader.link);
+        side.join(&writer.link);
+        let stream = side.cuda.new_stream().unwrap();
+        let (mut sent, mut taken) = (0, 0);
+        let chance = random(number * 1000 + round);
+        let end = Instant::now() + Duration::from_micros(500 + chance % 30_000);
+        while Instant::now() < end {
+            if sent - reader.link.consumed.get() < 8
+                && let Ok(buffer) = side.write(4 * MB, sent, Duration::from_micros(100))
+                && side.send(&reader.link, sent, &buffer, &to)
+            {
+                sent += 1;
+            }
+            if let Some(frame) = writer.link.next(taken) {
+                taken += 1;
+                seen.before.take(&side, &stream, &frame);
+                writer.link.consumed.set(taken);
+            }
+        }
+        let killed = Instant::now();
+        if chance & 1 == 0 {
+            reader.kill();
+            writer.kill();
+        } else {
+            writer.kill();
+            reader.kill();
+        }
+        let back = || {
+            eventually("all blocks come back", Duration::from_secs(2), || {
+                side.in_use() == 0
+            })
+        };
+        if chance & 2 == 0 {
+            back();
+            seen.slowest = seen.slowest.max(killed.elapsed());
+        }
+        reader.wait();
+        writer.wait();
+        // What the killed writer had sent and may not have written.
+        while let Some(frame) = writer.link.next(taken) {
+            taken += 1;
+            seen.after.take(&side, &stream, &frame);
+        }
+        back();
+        let own = side.write(4 * MB, round, Duration::ZERO).unwrap();
+        let read = side.cuda.from_input_buffer(&own, &side.stream).unwrap();
+        assert!(
+            side.gpu
+                .is_right(side.stream.handle(), read.address(), read.len(), round)
+        );
+    }
+    eventually("what was mapped goes", Duration::from_secs(2), || {
+        side.cuda.stats().imports == 0
+    });
+    seen.blocks = side.cuda.stats().blocks;
+    assert_eq!(
+        (side.cuda.stats().readers, side.cuda.stats().writers),
+        (0, 0)
+    );
+    seen
+}
+
+/// Frames that were published long before the device would have written them, by a process that is killed meanwhile.
+#[test]
+fn a_frame_that_was_never_written_is_not_taken_for_one() {
+    let Some(side) = Side::new() else { return };
+    let mut seen = Seen::default();
+    for round in 0..4 {
+        let mut writer = Other::start("writer 4194304 100000");
+        side.join(&writer.link);
+        let patience = Duration::from_secs(10);
+        eventually("frames", patience, || writer.link.published.get() >= 3);
+        let frames = [0, 1, 2].map(|taken| writer.link.next(taken).unwrap());
+        let streams = [0; 3].map(|_| side.cuda.new_stream().unwrap());
+        if round % 2 == 0 {
+            // The streams wait already when the writer is killed.
+            let reads: Vec<_> = frames
+                .iter()
+                .zip(&streams)
+                .map(|(frame, stream)| side.cuda.read(&from_words(&frame.words), stream))
+                .collect();
+            writer.kill();
+            writer.wait();
+            for ((read, frame), stream) in reads.into_iter().zip(&frames).zip(&streams) {
+                let read = read.unwrap();
+                match side
+                    .gpu
+                    .count(stream.handle(), read.address(), read.len(), frame.number)
+                {
+                    Ok(Some(right)) if right == u64::from(words(read.len())) => seen.right += 1,
+                    Ok(Some(right)) => {
+                        println!(
+                            "round {round}, frame {}: {right} words are right",
+                            frame.number
+                        );
+                        seen.wrong += 1;
+                    }
+                    Ok(None) => seen.stuck += 1,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        } else {
+            writer.kill();
+            writer.wait();
+            for (frame, stream) in frames.iter().zip(&streams) {
+                seen.take(&side, stream, frame);
+            }
+        }
+        println!("{round}: {seen:?}");
+    }
+    assert_eq!((seen.wrong, seen.stuck), (0, 0), "{seen:?}");
+}
+
+/// One reader killed while it holds: the block is back within a second, as other readers go on.
+#[test]
+fn blocks_of_a_killed_reader_come_back_at_once() {
+    let Some(side) = Side::new() else { return };
+    let mut slowest = Duration::ZERO;
+    for _ in 0..10 {
+        let mut other = Other::start("hold");
+        let to = side.serve(&other.link);
+        for frame in 0..3 {
+            let buffer = side.write(64 * MB, frame, Duration::ZERO).unwrap();
+            assert!(side.send(&other.link, frame, &buffer, &to));
+        }
+        eventually("it holds them", Duration::from_secs(5), || {
+            other.link.marks[HOLDING].get() == 3
+        });
+        assert_eq!(side.in_use(), 3);
+        let start = Instant::now();
+        other.kill();
+        eventually("they come back", Duration::from_secs(5), || {
+            side.in_use() == 0
+        });
+        slowest = slowest.max(start.elapsed());
+    }
+    println!("slowest of 10: {slowest:?} from the kill to three free blocks");
+    assert!(slowest < Duration::from_secs(1));
+}

@@ -1,0 +1,24 @@
+//! GPU memory handed over between processes and within one. Each test says why it skips where there is no device;
+//! `bench/gpu` takes this binary to a machine that has one. Run with one thread: some tests look at the device's free memory.
+
+#![cfg(all(target_os = "linux", feature = "cuda"))]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking; some files are the measurements' too"
+)]
+
+mod frames;
+#[allow(unsafe_code)] // calls into the driver
+mod gpu;
+mod kills;
+#[allow(unsafe_code)] // maps shared words
+mod link;
+mod local;
+mod other;
+mod queue;
+mod side;
+mod strange;
