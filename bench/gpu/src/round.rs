@@ -139,10 +139,9 @@ pub fn subscribe(subscriber: &mut impl Subscriber, gpu: &Gpu, link: &Link) {
         let len = usize::try_from(frame.start).unwrap();
         let address = subscriber.take(&frame.words, len);
         link.marks[HAS].set(now());
-        gpu.reset(stream).unwrap(); // here: between frames it would cost the device two changes of process
+        gpu.reset();
         gpu.check(stream, address, len, frame.number).unwrap();
         subscriber.release();
-        gpu.ask(stream).unwrap();
         let right = gpu
             .answer(stream, PATIENCE)
             .unwrap()

@@ -78,7 +78,7 @@ pub fn full_rate() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for mb in [1, 4, 16, 64, 256] {
-        let frames = count(if mb == 256 { 1800 } else { 3500 }, 500);
+        let frames = count(if mb == 256 { 1800 } else { 3500 }, 1500);
         let mut results: Vec<(Way, Result)> = Vec::new();
         for round in 0..rounds {
             let mut ways = [Way::Ours, Way::Floor];
@@ -142,7 +142,7 @@ pub fn rates() {
             let result = run(
                 way,
                 16 * MB,
-                count(frames, frames / 10),
+                count(frames, frames / 3),
                 Duration::from_secs(1) / hz,
             );
             let (host, after) = (

@@ -191,7 +191,7 @@ impl CudaStorage {
         let _registered = mapping.attach(|| super::access::register(context, &mapping))?;
         let stream = self.inner.copies(context)?;
         stream.wait(self.held.event())?;
-        super::access::copy_out(&stream, &self.held, &mut block)?;
+        super::access::copy_out(stream, &self.held, &mut block)?;
         Ok(block.freeze())
     }
 

@@ -98,10 +98,10 @@ fn parse_hex(text: &[u8]) -> Option<[u8; 16]> {
 
 /// What each character is worth as a digit; 255 is none. A table, since which digits come cannot be foreseen by the processor.
 const VALUES: [u8; 256] = {
-    let (digits, mut values, mut at) = (b"0123456789abcdef", [u8::MAX; 256], 0);
-    while at < digits.len() {
-        values[digits[at] as usize] = at as u8;
-        at += 1;
+    let (digits, mut values, mut value) = (b"0123456789abcdef", [u8::MAX; 256], 0u8);
+    while (value as usize) < digits.len() {
+        values[digits[value as usize] as usize] = value;
+        value += 1;
     }
     values
 };

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rosidl_buffer_runtime::cuda::{AccessError, CudaBackend};
-use rosidl_buffer_runtime::{AllocateError, BufferBackend as _};
+use rosidl_buffer_runtime::{AllocateError, Buffer, BufferBackend as _};
 
 use crate::gpu::word;
+use crate::link::{Link, from_words};
 use crate::other::{Other, all_words};
 use crate::queue::{DROPPED, EMPTY, LOST, MAPPED, OTHER_ERROR, RIGHT, WORDS_RIGHT, WRONG};
 use crate::side::{Side, eventually};
@@ -187,6 +188,42 @@ fn a_reader_that_writes_faults_alone() {
     assert_eq!(mine.count(), MB, "no word of the writer changed");
     drop(shared);
     eventually("all blocks come back", SOON, || side.in_use() == 0);
+}
+
+/// Its memory goes with the last who holds it, and what it had begun is finished first.
+#[test]
+fn frames_of_a_writer_that_left_are_read_later() {
+    let Some(side) = Side::new() else { return };
+    for round in 0..3 {
+        let mut other = Other::start("leaver");
+        side.join(&other.link);
+        let take = |link: &Link| {
+            [0, 1, 2].map(|taken| {
+                let frame = link.next(taken).unwrap();
+                let storage = side.cuda.from_descriptor(from_words(&frame.words)).unwrap();
+                (frame.number, Buffer::<u8>::from_storage(storage).unwrap())
+            })
+        };
+        eventually("three frames", SOON, || other.link.published.get() == 3);
+        let early = (round != 1).then(|| take(&other.link));
+        other.wait();
+        let late = (round == 1).then(|| take(&other.link));
+        if round == 2 {
+            std::thread::sleep(Duration::from_secs(1)); // the publisher is forgotten by then
+        }
+        for (number, buffer) in early.iter().chain(&late).flatten() {
+            let read = side.cuda.from_input_buffer(buffer, &side.stream).unwrap();
+            let handle = side.stream.handle();
+            assert!(
+                side.gpu
+                    .is_right(handle, read.address(), read.len(), *number),
+                "round {round}"
+            );
+        }
+    }
+    eventually("what was mapped goes", SOON, || {
+        side.cuda.stats().imports == 0
+    });
 }
 
 /// A reader that does not take what was sent in time loses it, and knows.

@@ -4,7 +4,6 @@
 //! frame is seen as wrong; matches are counted, so that a kernel that did not run is seen too.
 
 use std::ffi::{CStr, c_void};
-use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use cudarc::driver::sys::{self, CUfunction, CUresult, CUstream};
@@ -12,16 +11,17 @@ use cudarc::driver::sys::{self, CUfunction, CUresult, CUstream};
 const PTX: &str = concat!(include_str!("kernels.ptx"), "\0");
 const THREADS: u32 = 256;
 const BLOCKS: u32 = 2048;
-/// `CU_MEMHOSTALLOC_PORTABLE`
-const PORTABLE: u32 = 1;
+/// `CU_MEMHOSTALLOC_DEVICEMAP`
+const MAPPED: u32 = 2;
 
-/// Kernels on the first device, and a counter; for the thread that made it.
+/// Kernels on the first device, and a count of right words; for the thread that made it.
 pub struct Gpu {
     fill: CUfunction,
     check: CUfunction,
     spin: CUfunction,
-    counter: u64,
-    /// Pinned memory of the host that the counter is copied to.
+    /// What the blocks of a kernel add up; on the device.
+    state: u64,
+    /// The words that were right since the last reset; in the host's memory, where the kernel writes it.
     result: *mut u64,
 }
 
@@ -42,11 +42,11 @@ impl Gpu {
     pub fn new() -> Self {
         // SAFETY: there are no flags; done once or more.
         ok(unsafe { sys::cuInit(0) }).unwrap();
-        let mut context = MaybeUninit::uninit();
+        let mut context = std::ptr::null_mut();
         // SAFETY: the pointer is valid for one handle.
-        ok(unsafe { sys::cuDevicePrimaryCtxRetain(context.as_mut_ptr(), 0) }).unwrap();
+        ok(unsafe { sys::cuDevicePrimaryCtxRetain(&raw mut context, 0) }).unwrap();
         // SAFETY: the call before wrote it, and it is never released.
-        ok(unsafe { sys::cuCtxSetCurrent(context.assume_init()) }).unwrap();
+        ok(unsafe { sys::cuCtxSetCurrent(context) }).unwrap();
         let mut module = std::ptr::null_mut();
         // SAFETY: the text ends with a zero; a context is current.
         ok(unsafe { sys::cuModuleLoadData(&raw mut module, PTX.as_ptr().cast()) }).unwrap();
@@ -57,16 +57,18 @@ impl Gpu {
                 .unwrap();
             function
         };
-        let (mut counter, mut result) = (0, std::ptr::null_mut());
+        let (mut state, mut result) = (0, std::ptr::null_mut());
         // SAFETY: the pointer is valid for one address.
-        ok(unsafe { sys::cuMemAlloc_v2(&raw mut counter, 8) }).unwrap();
+        ok(unsafe { sys::cuMemAlloc_v2(&raw mut state, 16) }).unwrap();
+        // SAFETY: 16 bytes are there.
+        ok(unsafe { sys::cuMemsetD8_v2(state, 0, 16) }).unwrap();
         // SAFETY: the pointer is valid for one address.
-        ok(unsafe { sys::cuMemHostAlloc(&raw mut result, 8, PORTABLE) }).unwrap();
+        ok(unsafe { sys::cuMemHostAlloc(&raw mut result, 8, MAPPED) }).unwrap();
         Self {
             fill: function(c"fill"),
             check: function(c"check"),
             spin: function(c"spin"),
-            counter,
+            state,
             result: result.cast(),
         }
     }
@@ -82,7 +84,7 @@ impl Gpu {
         launch(self.fill, stream, count, arguments).unwrap();
     }
 
-    /// Adds how many words have the pattern of `frame` to the counter.
+    /// Adds how many words have the pattern of `frame` to the result.
     pub fn check(
         &self,
         stream: usize,
@@ -91,12 +93,14 @@ impl Gpu {
         frame: u64,
     ) -> Result<(), CUresult> {
         let (mut address, mut count, mut seed) = (address, words(bytes), seed(frame));
-        let mut counter = self.counter;
+        // With unified addresses a device uses the host's.
+        let (mut state, mut result) = (self.state, self.result);
         let arguments = [
             pointer(&mut address),
             pointer(&mut count),
             pointer(&mut seed),
-            pointer(&mut counter),
+            pointer(&mut state),
+            pointer(&mut result),
         ];
         launch(self.check, stream, count, arguments)
     }
@@ -107,21 +111,13 @@ impl Gpu {
         launch(self.spin, stream, 1, [pointer(&mut nanoseconds)]).unwrap();
     }
 
-    /// The counter is 0 from here on.
-    pub fn reset(&self, stream: usize) -> Result<(), CUresult> {
-        // SAFETY: the counter is ours and eight bytes long.
-        ok(unsafe { sys::cuMemsetD8Async(self.counter, 0, 8, stream as CUstream) })
+    /// The result is 0 from here on; nothing is being checked.
+    pub fn reset(&self) {
+        // SAFETY: the word is ours, and no kernel uses it now.
+        unsafe { self.result.write_volatile(0) };
     }
 
-    /// Puts the copy of the counter to the host on the stream.
-    pub fn ask(&self, stream: usize) -> Result<(), CUresult> {
-        // SAFETY: both are ours, eight bytes long, and live as long as the process.
-        ok(unsafe {
-            sys::cuMemcpyDtoHAsync_v2(self.result.cast(), self.counter, 8, stream as CUstream)
-        })
-    }
-
-    /// Spins until the stream is done, and gives what was asked for; `None` if that takes longer than `patience`.
+    /// Spins until the stream is done, and gives the result; `None` if that takes longer than `patience`.
     pub fn answer(&self, stream: usize, patience: Duration) -> Result<Option<u64>, CUresult> {
         let start = Instant::now();
         loop {
@@ -134,7 +130,7 @@ impl Gpu {
             }
             std::hint::spin_loop();
         }
-        // SAFETY: the copy is done; nothing writes there until the next one.
+        // SAFETY: the kernels are done; nothing writes there until the next one.
         Ok(Some(unsafe { self.result.read_volatile() }))
     }
 
@@ -146,10 +142,9 @@ impl Gpu {
         bytes: usize,
         frame: u64,
     ) -> Result<Option<u64>, CUresult> {
-        self.reset(stream)?;
+        self.reset();
         self.check(stream, address, bytes, frame)?;
-        self.ask(stream)?;
-        self.answer(stream, Duration::from_secs(10))
+        self.answer(stream, Duration::from_secs(5))
     }
 
     /// Whether all words have the pattern of `frame`.
@@ -158,6 +153,7 @@ impl Gpu {
     }
 
     /// Bytes of the device that nobody has.
+    #[allow(clippy::unused_self)] // with it a context is current
     pub fn free_memory(&self) -> u64 {
         let (mut free, mut total) = (0, 0);
         // SAFETY: both pointers are valid for one number.
@@ -188,7 +184,7 @@ fn launch<const N: usize>(
     mut arguments: [*mut c_void; N],
 ) -> Result<(), CUresult> {
     let blocks = items.div_ceil(THREADS).clamp(1, BLOCKS);
-    let (threads, none) = (if items == 1 { 1 } else { THREADS }, std::ptr::null_mut());
+    let (threads, none) = (THREADS, std::ptr::null_mut());
     let (stream, arguments) = (stream as CUstream, arguments.as_mut_ptr());
     // SAFETY: the arguments are those of the kernel, which reads and writes what the caller has on this device.
     ok(unsafe {

@@ -178,57 +178,6 @@ fn lane(number: u64, rounds: u64) -> Lane {
     seen
 }
 
-/// Frames that were published long before the device would have written them, by a process that is killed meanwhile.
-#[test]
-fn a_frame_that_was_never_written_is_not_taken_for_one() {
-    let Some(side) = Side::new() else { return };
-    let mut seen = Seen::default();
-    for round in 0..4 {
-        let mut writer = Other::start("writer 4194304 100000");
-        side.join(&writer.link);
-        let patience = Duration::from_secs(10);
-        eventually("frames", patience, || writer.link.published.get() >= 3);
-        let frames = [0, 1, 2].map(|taken| writer.link.next(taken).unwrap());
-        let streams = [0; 3].map(|_| side.cuda.new_stream().unwrap());
-        if round % 2 == 0 {
-            // The streams wait already when the writer is killed.
-            let reads: Vec<_> = frames
-                .iter()
-                .zip(&streams)
-                .map(|(frame, stream)| side.cuda.read(&from_words(&frame.words), stream))
-                .collect();
-            writer.kill();
-            writer.wait();
-            for ((read, frame), stream) in reads.into_iter().zip(&frames).zip(&streams) {
-                let read = read.unwrap();
-                match side
-                    .gpu
-                    .count(stream.handle(), read.address(), read.len(), frame.number)
-                {
-                    Ok(Some(right)) if right == u64::from(words(read.len())) => seen.right += 1,
-                    Ok(Some(right)) => {
-                        println!(
-                            "round {round}, frame {}: {right} words are right",
-                            frame.number
-                        );
-                        seen.wrong += 1;
-                    }
-                    Ok(None) => seen.stuck += 1,
-                    Err(error) => panic!("{error:?}"),
-                }
-            }
-        } else {
-            writer.kill();
-            writer.wait();
-            for (frame, stream) in frames.iter().zip(&streams) {
-                seen.take(&side, stream, frame);
-            }
-        }
-        println!("{round}: {seen:?}");
-    }
-    assert_eq!((seen.wrong, seen.stuck), (0, 0), "{seen:?}");
-}
-
 /// One reader killed while it holds: the block is back within a second, as other readers go on.
 #[test]
 fn blocks_of_a_killed_reader_come_back_at_once() {

@@ -15,6 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 const VARIABLE: &str = "ROSIDL_BUFFER_GPU_LINK";
 /// Frames that may be on their way.
 pub const SLOTS: u64 = 256;
+const PLACES: usize = 256;
 const TEXT: usize = 64;
 
 /// Nanoseconds of the clock that all processes of a machine share.
@@ -74,7 +75,7 @@ pub struct Words {
     /// What the processes count; each test has its own meaning for them.
     pub marks: [Line; 16],
     texts: [[AtomicU64; TEXT]; 2],
-    slots: [Slot; SLOTS as usize],
+    slots: [Slot; PLACES],
 }
 
 /// Which end.

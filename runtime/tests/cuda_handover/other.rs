@@ -85,15 +85,16 @@ fn second_process() {
     let role: Vec<&str> = role.split(' ').collect();
     let number = |at: usize| -> u64 { role[at].parse().unwrap() };
     match role[0] {
-        "prompt" => prompt(&side, &link, side.stream.clone()),
+        "prompt" => prompt(&side, &link, &side.stream),
         "prompt-default" => {
             let device = side.cuda.devices().next().unwrap().uuid();
-            prompt(&side, &link, side.cuda.default_stream(device).unwrap());
+            prompt(&side, &link, &side.cuda.default_stream(device).unwrap());
         }
         "busy" => busy(&side, &link, Duration::from_micros(number(1))),
         "queue" => queue(&side, &link, number(1), Duration::from_millis(number(2))),
         "hold" => hold(&side, &link),
         "vandal" => vandal(&side, &link),
+        "leaver" => leave(&side, &link),
         "writer" => write(&side, &link, number(1), Duration::from_micros(number(2))),
         other => panic!("what is {other:?}?"),
     }
@@ -114,13 +115,13 @@ fn next(link: &Link, taken: u64) -> Option<Frame> {
 }
 
 /// Every frame at once, and every word of it.
-fn prompt(side: &Side, link: &Link, stream: CudaStream) {
+fn prompt(side: &Side, link: &Link, stream: &CudaStream) {
     side.join(link);
     for taken in 0.. {
         let Some(frame) = next(link, taken) else {
             return;
         };
-        match side.cuda.read(&from_words(&frame.words), &stream) {
+        match side.cuda.read(&from_words(&frame.words), stream) {
             Ok(read) => {
                 let right =
                     side.gpu
@@ -141,7 +142,7 @@ fn prompt(side: &Side, link: &Link, stream: CudaStream) {
 fn busy(side: &Side, link: &Link, busy: Duration) {
     side.join(link);
     let stream = side.stream.handle();
-    side.gpu.reset(stream).unwrap();
+    side.gpu.reset();
     for taken in 0.. {
         let Some(frame) = next(link, taken) else {
             break;
@@ -163,7 +164,6 @@ fn busy(side: &Side, link: &Link, busy: Duration) {
         }
         link.consumed.set(taken + 1);
     }
-    side.gpu.ask(stream).unwrap();
     let right = side.gpu.answer(stream, Duration::from_secs(20)).unwrap();
     link.marks[WORDS_RIGHT].set(right.expect("the device gets ready"));
     link.marks[MAPPED].set(side.cuda.stats().imports as u64);
@@ -211,6 +211,17 @@ fn vandal(side: &Side, link: &Link) {
     assert!(error.to_string().contains("failed"), "{error}");
     link.marks[RIGHT].count();
     link.consumed.set(1);
+}
+
+/// Writes three frames and ends as a program does.
+fn leave(side: &Side, link: &Link) {
+    let reader = side.serve(link);
+    for frame in 0..3 {
+        let buffer = side
+            .write(4 << 20, frame, Duration::from_millis(30))
+            .unwrap();
+        assert!(side.send(link, frame, &buffer, &reader));
+    }
 }
 
 /// Writes frames as fast as blocks and the other end allow.

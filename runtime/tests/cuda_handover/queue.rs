@@ -37,7 +37,7 @@ pub fn queue(side: &Side, link: &Link, depth: u64, callback: Duration) {
             taken += 1;
             match side.cuda.from_descriptor(from_words(&frame.words)) {
                 Ok(storage) => {
-                    waiting.push_back((frame.number, Buffer::from_storage(storage).unwrap()))
+                    waiting.push_back((frame.number, Buffer::from_storage(storage).unwrap()));
                 }
                 Err(BackendError::Lost(_)) => link.marks[LOST].count(),
                 Err(error) => {
@@ -64,7 +64,7 @@ pub fn queue(side: &Side, link: &Link, depth: u64, callback: Duration) {
                 (false, false) => WRONG,
             };
             link.marks[what].count();
-            let jitter = callback.mul_f64((number % 7) as f64 / 42.0); // up to a seventh, as in the baseline
+            let jitter = callback * u32::try_from(number % 7).unwrap() / 42; // up to a seventh, as in the baseline
             idle_from = Instant::now() + callback + jitter;
         } else if ending && waiting.is_empty() && link.next(taken).is_none() {
             return;
