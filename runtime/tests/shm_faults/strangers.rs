@@ -247,6 +247,12 @@ fn readers_that_break_the_protocol_later_are_cut_off() {
     });
 }
 
+/// Metadata of a false publisher, whose engine is `[0xAB; 16]`: a socket that only this run of the tests has.
+fn false_name(socket: u64) -> String {
+    let engine = "ab".repeat(16);
+    format!("1.{engine}.{:016x}{socket:016x}", std::process::id())
+}
+
 /// What a false publisher answers to a greeting.
 type Answer<'a> = Box<dyn Fn(&OwnedFd) + 'a>;
 
@@ -262,13 +268,6 @@ fn false_publishers_are_errors_in_time() {
     let _turn = alone();
     const LEASE: u64 = 1 << 16;
     let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    let name = |socket: u8| {
-        format!(
-            "1.{}.{}",
-            "ab".repeat(16),
-            format!("{socket:02x}").repeat(16)
-        )
-    };
     let welcome = [WELCOME, &[0xAB; 16]].concat();
     let say = |bytes: &[u8], file: Option<BorrowedFd<'_>>, to: &OwnedFd| {
         let _ = say(to, bytes, file.as_slice());
@@ -317,9 +316,9 @@ fn false_publishers_are_errors_in_time() {
         let shm = Settings::default().build().unwrap();
         let before = held("self");
         let listener = socket();
-        bind(&listener, &address(&name(index))).unwrap();
+        bind(&listener, &address(&false_name(index))).unwrap();
         listen(&listener, 16).unwrap();
-        shm.on_discovering_endpoint(&name(index));
+        shm.on_discovering_endpoint(&false_name(index));
         let mut accepted = None;
         within(SOON, "it connects", || {
             accepted = accept_with(&listener, SocketFlags::CLOEXEC).ok();
@@ -328,7 +327,7 @@ fn false_publishers_are_errors_in_time() {
         answer(accepted.as_ref().unwrap());
         let start = Instant::now();
         let error = shm
-            .connect(&name(index), Duration::from_millis(700))
+            .connect(&false_name(index), Duration::from_millis(700))
             .unwrap_err();
         assert!(
             matches!(error, BackendError::Disconnected(_)),
@@ -449,7 +448,7 @@ fn a_publisher_that_does_not_answer_is_waited_for_once() {
     // A hundred descriptors of the first use of the block at cell 0 are on their way.
     let cell = (1_u64 << 24) | (100 << 12);
     rustix::io::pwrite(&lease, &cell.to_le_bytes(), 0).unwrap();
-    let name = format!("1.{}.{}", "ab".repeat(16), "cd".repeat(16));
+    let name = false_name(0);
     let listener = socket();
     bind(&listener, &address(&name)).unwrap();
     listen(&listener, 16).unwrap();
