@@ -295,3 +295,54 @@ fn descriptors_of_others_retract_nothing() {
     writer.retract_descriptor(other.clone(), &metadata);
     assert!(matches!(reader.read(&other), Err(BackendError::Lost(_))));
 }
+
+/// Blocks that are used for the first time, one after the other: the reader may keep less than it holds.
+#[test]
+fn what_is_held_does_not_push_out_what_comes() {
+    const LIMIT: u64 = 1 << 20;
+    const LEN: usize = 500_000;
+    let writer = ShmBackend::new().unwrap();
+    let reader = ShmBackend::builder().import_limit(LIMIT).build().unwrap();
+    reader.connect(&writer.backend_metadata(), SOON).unwrap();
+    let block = writer.try_allocate(LEN).unwrap().capacity() as u64;
+    let mut ours = Vec::new(); // so that each frame takes another block
+    let mut cold = |came: bool| {
+        let buffer = writer
+            .to_buffer(&vec![ours.len().to_le_bytes()[0]; LEN])
+            .unwrap();
+        let descriptor = describe(&writer, &buffer, &reader);
+        if came {
+            // Long enough for its memory to come, and to be taken for idle.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let start = Instant::now();
+        let read = reader.read(&descriptor).unwrap();
+        assert!(
+            start.elapsed() < Duration::from_millis(400),
+            "waited for what had come"
+        );
+        assert_eq!(&read[..], buffer.as_slice().unwrap());
+        ours.push(buffer);
+        read
+    };
+    let held = [cold(true), cold(true), cold(false)];
+    for number in 0..20 {
+        drop(cold(number % 2 == 0));
+        let idle = reader.stats().imported_bytes - held.len() as u64 * block;
+        assert!(idle <= LIMIT + block, "{idle} bytes stay for nobody");
+    }
+    drop(held);
+    drop(cold(false));
+    let stats = reader.stats();
+    assert!(stats.imported_bytes <= LIMIT + block, "{stats:?}");
+    let lost = (
+        stats.lost_unreachable,
+        stats.lost_expired,
+        stats.lost_reused,
+    );
+    assert_eq!((stats.taken, lost), (24, (0, 0, 0)), "{stats:?}");
+
+    // One that was pushed out is asked for again.
+    let first = describe(&writer, &ours[0], &reader);
+    assert_eq!(reader.read(&first).unwrap()[0], 0);
+}

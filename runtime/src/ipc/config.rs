@@ -12,6 +12,8 @@ pub(crate) const MAX_WRITERS: usize = 1024;
 pub(crate) const GREETING: Duration = Duration::from_secs(1);
 /// How long a reader waits for a block that was described to it but whose memory has not arrived.
 pub(crate) const IMPORT: Duration = Duration::from_millis(500);
+/// How long a block that came is kept for its first descriptor: twice as long as writers wait, unless told otherwise.
+pub(crate) const FRESH: Duration = Duration::from_secs(2);
 /// How long frames of a publisher that is gone may still be taken.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// A publisher that could not be reached is tried again after this time, then after twice as long each time.

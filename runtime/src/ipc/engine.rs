@@ -223,7 +223,10 @@ impl<M: Memory> Engine<M> {
             lost.fetch_add(1, Ordering::Relaxed);
             return Err(BackendError::Disconnected(format!("publisher {}", ticket.engine)));
         };
-        writer.take(ticket).map(Taken::Imported)
+        let taken = writer.take(ticket);
+        // This thread may have taken in the block itself, and the service then knows nothing of it.
+        self.shared.writers.evict(self.shared.config.import_limit);
+        taken.map(Taken::Imported)
     }
 
     /// Sees to it that this engine is connected to, if it is not yet; does not wait.

@@ -4,7 +4,7 @@
 //! only then is the memory looked up. A block's memory normally came over the socket before its first descriptor; if not, it
 //! is asked for, and waited for without any lock. What is held stays mapped, whatever happens to its publisher.
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cell::{self, TakeError};
-use super::config::IMPORT;
+use super::config::{FRESH, IMPORT};
 use super::identity::EngineId;
 use super::lease::{CELLS, ForkGuard, Lease};
 use super::memory::Memory;
@@ -36,6 +36,8 @@ pub(crate) struct Reading {
     imported_bytes: AtomicU64,
     /// Counts uses, so that the longest unused block is known.
     clock: AtomicU64,
+    /// A block came since idle ones were last looked for.
+    grown: AtomicBool,
 }
 
 impl Reading {
@@ -58,9 +60,12 @@ impl Reading {
         missed(error)
     }
 
-    /// Bytes that are mapped.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.imported_bytes.load(Ordering::Relaxed)
+    /// Whether a block came since this was last asked, so that more than `limit` bytes are mapped.
+    pub(crate) fn has_outgrown(&self, limit: u64) -> bool {
+        // Nearly always false, and then nothing is written that other threads would have to load again.
+        self.grown.load(Ordering::Relaxed)
+            && self.grown.swap(false, Ordering::Relaxed)
+            && self.imported_bytes.load(Ordering::Relaxed) > limit
     }
 }
 
@@ -93,7 +98,12 @@ impl<M: Memory> Drop for Import<M> {
 }
 
 enum Entry<M: Memory> {
-    Mapped { import: Arc<Import<M>>, used: u64 },
+    Mapped {
+        import: Arc<Import<M>>,
+        used: u64,
+        /// Never taken so far; its first descriptor is expected until then.
+        fresh_until: Option<Instant>,
+    },
     /// It came and could not be mapped.
     Failed(io::Error),
 }
@@ -127,6 +137,28 @@ impl<M: Memory> State<M> {
             })
             .map(|(other, _)| *other);
         self.blocks.remove(&oldest?)
+    }
+}
+
+/// A block that nobody reads and nobody is about to read; they are in the order of their last use.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Idle {
+    used: u64,
+    pub(crate) block: u64,
+    pub(crate) size: u64,
+}
+
+impl<M: Memory> Entry<M> {
+    fn idle(&self, block: u64, now: Instant) -> Option<Idle> {
+        match self {
+            Self::Mapped { import, used, fresh_until }
+                if Arc::strong_count(import) == 1 && fresh_until.is_none_or(|until| until <= now) =>
+            {
+                let (used, size) = (*used, import.size);
+                Some(Idle { used, block, size })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -228,10 +260,12 @@ impl<M: Memory> Writer<M> {
                     Ok(memory) => Entry::Mapped {
                         import: Arc::new(Import::new(memory, size, &self.reading)),
                         used: self.tick(),
+                        fresh_until: Some(Instant::now() + FRESH),
                     },
                     Err(error) => Entry::Failed(error),
                 };
                 let before = self.lock().insert(block, entry);
+                self.reading.grown.store(true, Ordering::Relaxed);
                 self.arrived.notify_all();
                 drop(before); // may unmap; not under the lock
             }
@@ -371,8 +405,9 @@ impl<M: Memory> Writer<M> {
         block: u64,
     ) -> Option<Result<Arc<Import<M>>, BackendError>> {
         match state.blocks.get_mut(&block)? {
-            Entry::Mapped { import, used } => {
+            Entry::Mapped { import, used, fresh_until } => {
                 *used = self.tick();
+                *fresh_until = None;
                 return Some(Ok(Arc::clone(import)));
             }
             Entry::Failed(_) => {}
@@ -386,20 +421,27 @@ impl<M: Memory> Writer<M> {
         }
     }
 
-    /// The longest unused block that nobody reads: when it was used, and its number.
-    pub(crate) fn oldest_idle(&self) -> Option<(u64, u64)> {
+    /// Blocks that nobody reads. None while somebody waits for one: it may have come and not have been looked at.
+    pub(crate) fn idle(&self) -> Vec<Idle> {
         let state = self.lock();
-        let idle = state.blocks.iter().filter_map(|(block, entry)| match entry {
-            Entry::Mapped { import, used } if Arc::strong_count(import) == 1 => Some((*used, *block)),
-            _ => None,
-        });
-        idle.min()
+        if state.waiting > 0 {
+            return Vec::new();
+        }
+        let now = Instant::now();
+        let idle = state.blocks.iter().filter_map(|(block, entry)| entry.idle(*block, now));
+        idle.collect()
     }
 
-    /// Forgets a block; it is asked for again when it is described again.
-    pub(crate) fn evict(&self, block: u64) {
-        let before = self.lock().blocks.remove(&block);
-        drop(before);
+    /// Forgets a block if it was not used meanwhile; it is asked for again when it is described again.
+    pub(crate) fn evict(&self, idle: &Idle) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let found = state.blocks.get(&idle.block).and_then(|entry| entry.idle(idle.block, now));
+        if found.as_ref() == Some(idle) {
+            let before = state.blocks.remove(&idle.block);
+            drop(state);
+            drop(before); // unmaps; not under the lock
+        }
     }
 }
 

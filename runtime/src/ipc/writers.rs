@@ -167,25 +167,28 @@ impl<M: Memory> Writers<M> {
         }
     }
 
-    /// Forgets blocks that nobody reads until `limit` bytes are mapped at most.
+    /// Once a block came: forgets those that nobody reads, the longest unused first, until they are `limit` bytes at most.
     pub(crate) fn evict(&self, limit: u64) {
-        while self.reading.bytes() > limit {
-            let writers: Vec<_> = self
-                .lock()
-                .values()
-                .filter_map(|entry| match &entry.known {
-                    Known::Connected(writer) => Some(Arc::clone(writer)),
-                    _ => None,
-                })
-                .collect();
-            let oldest = writers
-                .iter()
-                .filter_map(|writer| Some((writer.oldest_idle()?, writer)))
-                .min_by_key(|(idle, _)| *idle);
-            let Some(((_, block), writer)) = oldest else {
-                return; // all are read
-            };
-            writer.evict(block);
+        if !self.reading.has_outgrown(limit) {
+            return;
+        }
+        let entries = self.lock();
+        let connected = entries.values().filter_map(|entry| match &entry.known {
+            Known::Connected(writer) => Some(Arc::clone(writer)),
+            _ => None,
+        });
+        let writers: Vec<_> = connected.collect();
+        drop(entries);
+        let of = |writer: &Arc<Writer<M>>| writer.idle().into_iter().map(|idle| (idle, Arc::clone(writer))).collect::<Vec<_>>();
+        let mut idle: Vec<_> = writers.iter().flat_map(of).collect();
+        idle.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut bytes: u64 = idle.iter().map(|(idle, _)| idle.size).sum();
+        for (idle, writer) in idle {
+            if bytes <= limit {
+                return;
+            }
+            writer.evict(&idle);
+            bytes -= idle.size;
         }
     }
 

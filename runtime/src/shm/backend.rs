@@ -310,7 +310,9 @@ impl ShmBuilder {
         self
     }
 
-    /// Bytes of other processes' blocks that stay mapped while nobody reads them; 4 GiB unless set.
+    /// Bytes of other processes' blocks that stay mapped while nobody reads them; 4 GiB unless set. What is read does not
+    /// count. It is looked at when a further block comes, and the longest unused ones go first; one that comes back later has to
+    /// be asked for.
     #[must_use]
     pub fn import_limit(mut self, bytes: u64) -> Self {
         self.config.import_limit = bytes;
