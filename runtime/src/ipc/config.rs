@@ -14,6 +14,8 @@ pub(crate) const GREETING: Duration = Duration::from_secs(1);
 pub(crate) const IMPORT: Duration = Duration::from_millis(500);
 /// How long a block that came is kept for its first descriptor: twice as long as writers wait, unless told otherwise.
 pub(crate) const FRESH: Duration = Duration::from_secs(2);
+/// How long a reader that could not map a block is sent no further ones.
+pub(crate) const REST: Duration = Duration::from_secs(1);
 /// How long frames of a publisher that is gone may still be taken.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// A publisher that could not be reached is tried again after this time, then after twice as long each time.

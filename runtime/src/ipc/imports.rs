@@ -36,6 +36,8 @@ pub(crate) struct Reading {
     imported_bytes: AtomicU64,
     /// Counts uses, so that the longest unused block is known.
     clock: AtomicU64,
+    /// That a block could not be mapped was said.
+    told: AtomicBool,
     /// A block came since idle ones were last looked for.
     grown: AtomicBool,
 }
@@ -97,15 +99,11 @@ impl<M: Memory> Drop for Import<M> {
     }
 }
 
-enum Entry<M: Memory> {
-    Mapped {
-        import: Arc<Import<M>>,
-        used: u64,
-        /// Never taken so far; its first descriptor is expected until then.
-        fresh_until: Option<Instant>,
-    },
-    /// It came and could not be mapped.
-    Failed(io::Error),
+struct Entry<M: Memory> {
+    import: Arc<Import<M>>,
+    used: u64,
+    /// Never taken so far; its first descriptor is expected until then.
+    fresh_until: Option<Instant>,
 }
 
 struct State<M: Memory> {
@@ -115,6 +113,8 @@ struct State<M: Memory> {
     waiting: usize,
     /// Blocks that the publisher said it does not have, while somebody waits.
     unknown: Vec<u64>,
+    /// Blocks that came and could not be mapped, while somebody waits. Later they are asked for again.
+    failed: Vec<(u64, Cause)>,
     /// Somebody waited in vain: until the publisher is heard again nobody waits, as this may be a thread that others need.
     stalled: bool,
 }
@@ -131,10 +131,7 @@ impl<M: Memory> State<M> {
             .blocks
             .iter()
             .filter(|(other, _)| **other != block)
-            .min_by_key(|(_, entry)| match entry {
-                Entry::Failed(_) => 0,
-                Entry::Mapped { used, .. } => *used,
-            })
+            .min_by_key(|(_, entry)| entry.used)
             .map(|(other, _)| *other);
         self.blocks.remove(&oldest?)
     }
@@ -150,15 +147,13 @@ pub(crate) struct Idle {
 
 impl<M: Memory> Entry<M> {
     fn idle(&self, block: u64, now: Instant) -> Option<Idle> {
-        match self {
-            Self::Mapped { import, used, fresh_until }
-                if Arc::strong_count(import) == 1 && fresh_until.is_none_or(|until| until <= now) =>
-            {
-                let (used, size) = (*used, import.size);
-                Some(Idle { used, block, size })
-            }
-            _ => None,
-        }
+        let is_idle = Arc::strong_count(&self.import) == 1
+            && self.fresh_until.is_none_or(|until| until <= now);
+        is_idle.then_some(Idle {
+            used: self.used,
+            block,
+            size: self.import.size,
+        })
     }
 }
 
@@ -208,6 +203,7 @@ impl<M: Memory> Writer<M> {
                 closed: false,
                 waiting: 0,
                 unknown: Vec::new(),
+                failed: Vec::new(),
                 stalled: false,
             }),
             arrived: Condvar::new(),
@@ -256,15 +252,19 @@ impl<M: Memory> Writer<M> {
                 let mapped = fd
                     .ok_or_else(|| io::Error::other("its file descriptor did not come along: is the limit of open files reached?"))
                     .and_then(|fd| self.memory.import(fd, size, &extra));
-                let entry = match mapped {
-                    Ok(memory) => Entry::Mapped {
-                        import: Arc::new(Import::new(memory, size, &self.reading)),
-                        used: self.tick(),
-                        fresh_until: Some(Instant::now() + FRESH),
-                    },
-                    Err(error) => Entry::Failed(error),
+                let memory = match mapped {
+                    Ok(memory) => memory,
+                    Err(error) => return self.not_mapped(block, error),
                 };
-                let before = self.lock().insert(block, entry);
+                let entry = Entry {
+                    import: Arc::new(Import::new(memory, size, &self.reading)),
+                    used: self.tick(),
+                    fresh_until: Some(Instant::now() + FRESH),
+                };
+                let mut state = self.lock();
+                state.failed.retain(|(other, _)| *other != block);
+                let before = state.insert(block, entry);
+                drop(state);
                 self.reading.grown.store(true, Ordering::Relaxed);
                 self.arrived.notify_all();
                 drop(before); // may unmap; not under the lock
@@ -292,6 +292,25 @@ impl<M: Memory> Writer<M> {
     /// Whether the connection ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// Tells the publisher, so that it sends bytes, and all who wait for the block.
+    fn not_mapped(&self, block: u64, error: io::Error) {
+        if !self.reading.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                writer = %self.id, block, %error,
+                "the memory of a block could not be mapped; its publisher sends bytes for a while (said once)"
+            );
+        }
+        let mut message = [0; MAX_MESSAGE];
+        let len = ToWriter::Failed { block }.write(&mut message);
+        // A publisher that does not listen is told with the next block that it sends.
+        let _ = self.connection.send(&message[..len], None);
+        let mut state = self.lock();
+        if state.waiting > 0 && state.failed.len() < CELLS {
+            state.failed.push((block, Cause::new(error)));
+            self.arrived.notify_all();
+        }
     }
 
     /// The connection ended: what waits for a block waits no longer. What was mapped may still be taken.
@@ -363,6 +382,7 @@ impl<M: Memory> Writer<M> {
         state.waiting -= 1;
         if state.waiting == 0 {
             state.unknown.clear();
+            state.failed.clear();
         }
         found
     }
@@ -398,27 +418,22 @@ impl<M: Memory> Writer<M> {
         self.look(&mut self.lock(), block)
     }
 
-    /// A failure is told once; the block is asked for again the next time.
+    /// The block if it is here; an error if it came for those who wait and could not be mapped.
     fn look(
         &self,
         state: &mut State<M>,
         block: u64,
     ) -> Option<Result<Arc<Import<M>>, BackendError>> {
-        match state.blocks.get_mut(&block)? {
-            Entry::Mapped { import, used, fresh_until } => {
-                *used = self.tick();
-                *fresh_until = None;
-                return Some(Ok(Arc::clone(import)));
-            }
-            Entry::Failed(_) => {}
+        if let Some(entry) = state.blocks.get_mut(&block) {
+            entry.used = self.tick();
+            entry.fresh_until = None;
+            return Some(Ok(Arc::clone(&entry.import)));
         }
-        match state.blocks.remove(&block)? {
-            Entry::Failed(source) => Some(Err(BackendError::Io {
-                operation: format!("map block {block} of a publisher"),
-                cause: Cause::new(source),
-            })),
-            Entry::Mapped { .. } => None,
-        }
+        let (_, cause) = state.failed.iter().find(|(failed, _)| *failed == block)?;
+        Some(Err(BackendError::Io {
+            operation: format!("map block {block} of a publisher"),
+            cause: cause.clone(),
+        }))
     }
 
     /// Blocks that nobody reads. None while somebody waits for one: it may have come and not have been looked at.

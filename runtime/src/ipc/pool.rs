@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::block::{Block, Place};
 use super::cell::{self, MAX_GENERATION, TakeError};
-use super::config::Config;
+use super::config::{Config, REST};
 use super::identity::EngineId;
 use super::lease::CELLS;
 use super::memory::{Created, Memory};
 use super::readers::{Reader, Readers, Slots};
 use super::stats::{Counts, Stats};
-use super::ticket::{Ticket, block_number};
+use super::ticket::{Ticket, block_cell, block_number};
 use crate::error::AllocateError;
 
 /// Pauses of a waiting `allocate`: they double from the first to the last.
@@ -221,6 +221,10 @@ impl<M: Memory> Pool<M> {
         let slot = state.readers.find(reader)?;
         let entry = state.readers.get_mut(slot).filter(|entry| !entry.muted)?;
         entry.send_retired();
+        if entry.rests(block.cell, block.id) {
+            state.counts.unsent += 1;
+            return None;
+        }
         // Sending never waits, and under the lock no other thread can describe a block whose memory did not leave.
         if let Err(error) = entry.send_block(block) {
             state.counts.unsent += 1;
@@ -287,8 +291,7 @@ impl<M: Memory> Pool<M> {
     pub(crate) fn send_again(&self, slot: usize, block: u64) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let cell = usize::try_from(block % CELLS as u64).unwrap_or(CELLS); // see `block_number`
-        let place = state.slots.get(cell);
+        let place = state.slots.get(block_cell(block) as usize);
         let found = place.and_then(|place| place.block.as_ref()).filter(|found| found.id == block);
         let Some(entry) = state.readers.get_mut(slot) else {
             return;
@@ -306,6 +309,20 @@ impl<M: Memory> Pool<M> {
         if let Err(error) = entry.send_block(&found) {
             drop(guard);
             tracing::debug!(block, %error, "the memory of a block could not be passed on again");
+        }
+    }
+
+    /// A reader could not map a block: it gets bytes for a while, except for blocks that it has.
+    pub(crate) fn failed(&self, slot: usize, block: u64) {
+        let mut state = self.lock();
+        state.counts.unmapped += 1;
+        let reader = state.readers.get_mut(slot);
+        if reader.is_some_and(|reader| reader.rest(block_cell(block), block)) {
+            drop(state);
+            tracing::warn!(
+                block,
+                "a reader could not map the memory of a block, and gets bytes for {REST:?} each time; has it reached its limit of open files? (said once)"
+            );
         }
     }
 

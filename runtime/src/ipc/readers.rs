@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::block::Block;
 use super::cell;
-use super::config::MAX_READERS;
+use super::config::{MAX_READERS, REST};
 use super::identity::EngineId;
 use super::lease::{CELLS, Lease};
 use super::memory::Memory;
@@ -28,6 +29,8 @@ pub(crate) struct Reader {
     retired: VecDeque<u64>,
     /// Set once it broke the protocol: it keeps what it holds and is described nothing more.
     pub(crate) muted: bool,
+    /// It could not map a block, and is sent no further ones before.
+    rests_until: Option<Instant>,
 }
 
 impl Reader {
@@ -39,6 +42,7 @@ impl Reader {
             sent: Box::new([0; CELLS]),
             retired: VecDeque::new(),
             muted: false,
+            rests_until: None,
         }
     }
 
@@ -85,6 +89,18 @@ impl Reader {
                 _ => self.retired.pop_front(),
             };
         }
+    }
+
+    /// Whether it cannot be shown this block now: it was not sent, and the last one that was could not be mapped.
+    pub(crate) fn rests(&self, cell: u32, block: u64) -> bool {
+        self.sent.get(cell as usize) != Some(&block)
+            && self.rests_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// It could not map this block. Returns whether that is the first time.
+    pub(crate) fn rest(&mut self, cell: u32, block: u64) -> bool {
+        self.unmark_sent(cell, block);
+        self.rests_until.replace(Instant::now() + REST).is_none()
     }
 
     /// The memory did not leave, or is not needed any more. Returns whether it had been sent.

@@ -229,7 +229,7 @@ impl<M: Memory> Service<M> {
         };
         match parsed {
             Ok(ToWriter::Hello { reader }) => self.admit(EngineId(reader), connection),
-            Ok(ToWriter::Need { .. }) => tracing::debug!("a connection that did not greet was closed"),
+            Ok(ToWriter::Need { .. } | ToWriter::Failed { .. }) => tracing::debug!("a connection that did not greet was closed"),
             Err(WireError::Version(_)) => refuse(&connection, Refusal::Version),
             Err(error) => {
                 tracing::debug!(%error, "a connection that did not greet was closed");
@@ -327,6 +327,7 @@ impl<M: Memory> Service<M> {
             };
             match parsed {
                 Ok(ToWriter::Need { block }) => self.shared.pool.send_again(slot, block),
+                Ok(ToWriter::Failed { block }) => self.shared.pool.failed(slot, block),
                 Ok(ToWriter::Hello { .. }) => {
                     return self.mute(token, slot, &"a second greeting");
                 }

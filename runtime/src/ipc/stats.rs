@@ -36,8 +36,10 @@ pub struct Stats {
     pub exhausted: u64,
     /// Descriptors given out.
     pub described: u64,
-    /// Descriptors not given out, because the reader did not keep up: it got bytes.
+    /// Descriptors not given out, because the reader did not keep up or could not map the block: it got bytes.
     pub unsent: u64,
+    /// Blocks that a reader could not map: it got bytes for a while.
+    pub unmapped: u64,
     /// Descriptors taken back because no reader took them in time.
     pub expired: u64,
     /// Descriptors taken.
@@ -59,6 +61,7 @@ pub(crate) struct Counts {
     pub(crate) exhausted: u64,
     pub(crate) described: u64,
     pub(crate) unsent: u64,
+    pub(crate) unmapped: u64,
     pub(crate) expired: u64,
     pub(crate) taken: u64,
     pub(crate) lost_expired: u64,
@@ -83,6 +86,7 @@ impl Counts {
         stats.exhausted += self.exhausted;
         stats.described += self.described;
         stats.unsent += self.unsent;
+        stats.unmapped += self.unmapped;
         stats.expired += self.expired;
         stats.taken += self.taken;
         stats.lost_expired += self.lost_expired;

@@ -29,13 +29,19 @@ pub(crate) fn block_number(count: u64, cell: u32) -> u64 {
     count * CELLS as u64 + u64::from(cell)
 }
 
+/// The cell of the block with this number.
+#[allow(clippy::cast_possible_truncation)] // below `CELLS`
+pub(crate) fn block_cell(block: u64) -> u32 {
+    (block % CELLS as u64) as u32
+}
+
 impl Ticket {
     /// Names the field that cannot be right, before anything is looked up.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.cell as usize >= CELLS {
             return Err(format!("cell {} where there are {CELLS}", self.cell));
         }
-        if self.block % CELLS as u64 != u64::from(self.cell) {
+        if block_cell(self.block) != self.cell {
             return Err(format!("block {} at cell {}", self.block, self.cell));
         }
         if self.generation == 0 || self.generation > super::cell::MAX_GENERATION {

@@ -2,7 +2,7 @@
 //!
 //! A reader greets with `Hello`; the writer answers `Welcome` (with the lease) or `Refused`. Then the writer sends `Block`
 //! (with the block's file) before it describes a block for the first time, and `Retire` when the block is gone; a reader that
-//! dropped a block asks with `Need`. Each message is one packet: a byte for its kind, then its fields, little endian,
+//! dropped a block asks with `Need`, one that could not map it says `Failed`. Each message is one packet: a byte for its kind, then its fields, little endian,
 //! nothing after them. The greetings carry magic and version; they and `Refused` keep their form in all versions.
 //! No I/O here. Whatever bytes come in, `parse` gives a message whose fields are in range, or an error.
 
@@ -18,6 +18,7 @@ const MAGIC: [u8; 4] = *b"RBuf";
 
 const HELLO: u8 = 0x01;
 const NEED: u8 = 0x02;
+const FAILED: u8 = 0x03;
 const WELCOME: u8 = 0x81;
 const BLOCK: u8 = 0x82;
 const RETIRE: u8 = 0x83;
@@ -30,6 +31,8 @@ pub(crate) enum ToWriter {
     Hello { reader: [u8; 16] },
     /// The reader does not have this block's file any more.
     Need { block: u64 },
+    /// The block came and could not be mapped: no file descriptor left, as a rule.
+    Failed { block: u64 },
 }
 
 /// From a writer's process to a reader's.
@@ -179,6 +182,7 @@ impl ToWriter {
         match self {
             Self::Hello { reader } => Writer::new(out, HELLO).greeting().bytes(reader).len,
             Self::Need { block } => Writer::new(out, NEED).u64(*block).len,
+            Self::Failed { block } => Writer::new(out, FAILED).u64(*block).len,
         }
     }
 
@@ -193,6 +197,9 @@ impl ToWriter {
                 }
             }
             NEED => Self::Need {
+                block: from.u64("block")?,
+            },
+            FAILED => Self::Failed {
                 block: from.u64("block")?,
             },
             kind => return Err(WireError::Kind(kind)),

@@ -438,49 +438,102 @@ fn another_user_is_let_in_where_both_allow_it() {
     assert_eq!(other.ask(&format!("take {hex}")), "frame 1");
 }
 
+/// A publisher that lets this one reader in and says nothing more. A hundred descriptors of the first use of its only block
+/// are on their way.
+struct Silent {
+    shm: ShmBackend,
+    connection: OwnedFd,
+    descriptor: ShmBufferDescriptor,
+}
+
+impl Silent {
+    /// `number` makes its name.
+    fn start(number: u64) -> Self {
+        const LEASE: u64 = 1 << 16;
+        let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        let lease = memfd(LEASE, sealed);
+        let cell = (1_u64 << 24) | (100 << 12);
+        rustix::io::pwrite(&lease, &cell.to_le_bytes(), 0).unwrap();
+        let name = false_name(number);
+        let listener = socket();
+        bind(&listener, &address(&name)).unwrap();
+        listen(&listener, 16).unwrap();
+        let shm = Settings::default().build().unwrap();
+        shm.on_discovering_endpoint(&name);
+        let mut accepted = None;
+        within(SOON, "it connects", || {
+            accepted = accept_with(&listener, SocketFlags::CLOEXEC).ok();
+            accepted.is_some()
+        });
+        let connection = accepted.unwrap();
+        let welcome = [WELCOME, &[0xAB; 16]].concat();
+        say(&connection, &welcome, &[lease.as_fd()]).unwrap();
+        shm.connect(&name, SOON).unwrap();
+        let descriptor = ShmBufferDescriptor {
+            version: ShmBufferDescriptor::VERSION,
+            engine_id: [0xAB; 16],
+            cell: 0,
+            block_id: 1024,
+            generation: 1,
+            block_size: 4096,
+            offset: 0,
+            size: 4096,
+        };
+        Self {
+            shm,
+            connection,
+            descriptor,
+        }
+    }
+}
+
 /// A stopped publisher, as it looks to its reader: blocks are described and never come.
 #[test]
 fn a_publisher_that_does_not_answer_is_waited_for_once() {
     let _turn = alone();
-    const LEASE: u64 = 1 << 16;
-    let sealed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    let lease = memfd(LEASE, sealed);
-    // A hundred descriptors of the first use of the block at cell 0 are on their way.
-    let cell = (1_u64 << 24) | (100 << 12);
-    rustix::io::pwrite(&lease, &cell.to_le_bytes(), 0).unwrap();
-    let name = false_name(0);
-    let listener = socket();
-    bind(&listener, &address(&name)).unwrap();
-    listen(&listener, 16).unwrap();
-    let shm = Settings::default().build().unwrap();
-    shm.on_discovering_endpoint(&name);
-    let mut accepted = None;
-    within(SOON, "it connects", || {
-        accepted = accept_with(&listener, SocketFlags::CLOEXEC).ok();
-        accepted.is_some()
-    });
-    let connection = accepted.unwrap();
-    let _ = say(
-        &connection,
-        &[WELCOME, &[0xAB; 16]].concat(),
-        &[lease.as_fd()],
-    );
-    shm.connect(&name, SOON).unwrap();
-    let descriptor = ShmBufferDescriptor {
-        version: ShmBufferDescriptor::VERSION,
-        engine_id: [0xAB; 16],
-        cell: 0,
-        block_id: 1024,
-        generation: 1,
-        block_size: 4096,
-        offset: 0,
-        size: 4096,
-    };
+    let silent = Silent::start(0);
     let start = Instant::now();
     for _ in 0..20 {
-        let error = shm.read(&descriptor).unwrap_err();
+        let error = silent.shm.read(&silent.descriptor).unwrap_err();
         assert!(matches!(error, BackendError::Disconnected(_)), "{error}");
     }
     let took = start.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn a_block_that_cannot_be_mapped_is_told_to_all_who_wait_and_to_its_publisher() {
+    let _turn = alone();
+    let silent = Silent::start(100);
+    let (shm, descriptor) = (&silent.shm, &silent.descriptor);
+    let message = |kind: u8| [&[kind][..], &1024_u64.to_le_bytes()].concat();
+    let hear = || {
+        let mut bytes = [0; 512];
+        let mut len = 0;
+        within(SOON, "the reader speaks", || {
+            match recv(&silent.connection, &mut bytes, RecvFlags::DONTWAIT) {
+                Ok((received, _)) => len = received,
+                Err(Errno::AGAIN) => return false,
+                Err(error) => panic!("{error}"),
+            }
+            true
+        });
+        bytes[..len].to_vec()
+    };
+    assert!(hear().starts_with(HELLO));
+    std::thread::scope(|scope| {
+        let waiting = [(); 3].map(|()| scope.spawn(|| shm.read(descriptor).map(drop)));
+        for _ in 0..3 {
+            assert_eq!(hear(), message(2), "it asks for the block");
+        }
+        let size = 4096_u64.to_le_bytes();
+        let block = [&message(0x82)[..], &size, &[0]].concat();
+        let (no_memory, _end) = pipe().unwrap();
+        say(&silent.connection, &block, &[no_memory.as_fd()]).unwrap();
+        for thread in waiting {
+            let error = thread.join().unwrap().unwrap_err();
+            assert!(matches!(error, BackendError::Io { .. }), "{error}");
+        }
+    });
+    assert_eq!(hear(), message(3), "it could not be mapped");
 }

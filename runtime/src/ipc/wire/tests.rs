@@ -13,6 +13,7 @@ fn to_writer() -> impl Strategy<Value = ToWriter> {
     prop_oneof![
         any::<[u8; 16]>().prop_map(|reader| ToWriter::Hello { reader }),
         any::<u64>().prop_map(|block| ToWriter::Need { block }),
+        any::<u64>().prop_map(|block| ToWriter::Failed { block }),
     ]
 }
 
@@ -68,7 +69,7 @@ proptest! {
     /// A message that is read at all is the only one that is written so: nothing is guessed, filled in or left over.
     #[test]
     fn any_bytes_are_a_message_or_an_error(
-        kind in prop_oneof![any::<u8>(), Just(HELLO), Just(NEED), Just(WELCOME), Just(BLOCK), Just(RETIRE), Just(REFUSED)],
+        kind in prop_oneof![any::<u8>(), Just(HELLO), Just(NEED), Just(FAILED), Just(WELCOME), Just(BLOCK), Just(RETIRE), Just(REFUSED)],
         greeting in any::<bool>(),
         rest in proptest::collection::vec(any::<u8>(), 0..MAX_MESSAGE),
     ) {
@@ -101,6 +102,10 @@ fn bytes_on_the_wire() {
     assert_eq!(
         bytes(|out| ToWriter::Need { block: 0x0102 }.write(out)),
         b"\x02\x02\x01\0\0\0\0\0\0"
+    );
+    assert_eq!(
+        bytes(|out| ToWriter::Failed { block: 0x0102 }.write(out)),
+        b"\x03\x02\x01\0\0\0\0\0\0"
     );
     let welcome = ToReader::Welcome {
         writer: *b"0123456789abcdef",
