@@ -5,8 +5,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use super::identity::EngineId;
+use super::lease::ForkGuard;
 use super::memory::Memory;
 use super::ticket::Ticket;
 use super::wire::Extra;
@@ -27,10 +29,18 @@ pub(crate) struct Block<M: Memory> {
     pub(crate) domain: u32,
     generation: AtomicU64,
     len: AtomicU64,
+    fork: Arc<ForkGuard>,
 }
 
 impl<M: Memory> Block<M> {
-    pub(crate) fn new(memory: M::Block, fd: OwnedFd, extra: Extra, size: u64, place: Place) -> Self {
+    pub(crate) fn new(
+        memory: M::Block,
+        fd: OwnedFd,
+        extra: Extra,
+        size: u64,
+        place: Place,
+        fork: Arc<ForkGuard>,
+    ) -> Self {
         Self {
             memory,
             fd,
@@ -42,7 +52,14 @@ impl<M: Memory> Block<M> {
             domain: place.domain,
             generation: AtomicU64::new(0),
             len: AtomicU64::new(0),
+            fork,
         }
+    }
+
+    /// Whether this process is a forked child of the block's owner. Then the references here count for nothing: the owner may
+    /// write to the memory at any time.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.fork.is_child()
     }
 
     /// Starts a use of `len` bytes. Only the pool calls this, while it has the only reference.

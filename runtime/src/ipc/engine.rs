@@ -120,11 +120,13 @@ impl<M: Memory> Engine<M> {
         let listener = Listener::bind(&identity.socket)?;
         let memory = Arc::new(memory);
         let own = Reader::new(identity.engine, Lease::private()?, None);
+        let fork = Arc::new(ForkGuard::new()?);
+        let pool = Pool::new(identity.engine, Arc::clone(&memory), Arc::clone(&fork), config.clone(), own);
         let shared = Arc::new(Shared {
             identity,
-            memory: Arc::clone(&memory),
-            fork: Arc::new(ForkGuard::new()?),
-            pool: Pool::new(identity.engine, memory, config.clone(), own),
+            memory,
+            fork,
+            pool,
             config,
             writers: Writers::new(),
             readers_changed: Condvar::new(),

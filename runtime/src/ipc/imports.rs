@@ -355,7 +355,7 @@ impl<M: Memory> Writer<M> {
             offset: fits(ticket.offset)?,
             len: fits(ticket.size)?,
             import,
-            _held: held,
+            held,
         })
     }
 
@@ -484,7 +484,15 @@ pub(crate) struct ReadHandle<M: Memory> {
     pub(crate) len: usize,
     pub(crate) import: Arc<Import<M>>,
     // Goes last: until then the memory may be looked at.
-    _held: Held<M>,
+    held: Held<M>,
+}
+
+impl<M: Memory> ReadHandle<M> {
+    /// Whether this process is a forked child of the one that took the handle. What the parent gives back is written again,
+    /// and this handle holds nothing.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.held.writer.fork.is_child()
+    }
 }
 
 /// The error of a descriptor that could not be taken.

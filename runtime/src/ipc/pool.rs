@@ -12,7 +12,7 @@ use super::block::{Block, Place};
 use super::cell::{self, MAX_GENERATION, TakeError};
 use super::config::{Config, REST};
 use super::identity::EngineId;
-use super::lease::CELLS;
+use super::lease::{CELLS, ForkGuard};
 use super::memory::{Created, Memory};
 use super::readers::{Reader, Readers, Slots};
 use super::stats::{Counts, Stats};
@@ -27,6 +27,7 @@ const LAST_PAUSE: Duration = Duration::from_millis(1);
 pub(crate) struct Pool<M: Memory> {
     engine: EngineId,
     memory: Arc<M>,
+    fork: Arc<ForkGuard>,
     config: Config,
     state: Mutex<State<M>>,
 }
@@ -63,10 +64,17 @@ struct Slot<M: Memory> {
 }
 
 impl<M: Memory> Pool<M> {
-    pub(crate) fn new(engine: EngineId, memory: Arc<M>, config: Config, own: Reader) -> Self {
+    pub(crate) fn new(
+        engine: EngineId,
+        memory: Arc<M>,
+        fork: Arc<ForkGuard>,
+        config: Config,
+        own: Reader,
+    ) -> Self {
         Self {
             engine,
             memory,
+            fork,
             config,
             state: Mutex::new(State {
                 readers: Readers::new(own),
@@ -143,7 +151,8 @@ impl<M: Memory> Pool<M> {
         let mut state = self.lock();
         match made {
             Ok(Created { block, fd, extra }) => {
-                let block = Block::new(block, fd, extra, size, place);
+                let fork = Arc::clone(&self.fork);
+                let block = Block::new(block, fd, extra, size, place, fork);
                 Ok(state.put(Arc::new(block), asked, now))
             }
             Err(source) => {

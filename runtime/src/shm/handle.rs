@@ -2,6 +2,7 @@
 //!
 //! A [`WriteHandle`] is the only one to refer to its block; [`into_buffer`](WriteHandle::into_buffer) ends writing for good,
 //! and from then on there are only readers: the buffer and its clones here, [`ReadHandle`]s elsewhere. Dropping is enough.
+//! What a forked child finds of its parent's handles gives no bytes: nothing that the child has keeps the parent from writing.
 
 use core::any::Any;
 use core::fmt;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use super::memory::HostMemory;
 use crate::backend::Storage;
 use crate::buffer::Buffer;
-use crate::error::BufferError;
+use crate::error::{BackendError, BufferError};
 use crate::host::{HostMapping, HostWrite};
 use crate::ipc::block::Block;
 use crate::ipc::imports;
@@ -21,6 +22,10 @@ use crate::ipc::memory::Memory as _;
 /// A block of shared memory that is being written: a slice of bytes that nobody else sees.
 ///
 /// The bytes are what an earlier use of the block left there, zeroes at first. Dropping the handle gives the block back.
+///
+/// # Panics
+/// When the bytes are looked at, or written to, in a forked child: the memory is the parent's. A slice that was borrowed before
+/// the fork must not be used in the child; whoever calls `fork` sees to that.
 ///
 /// ```
 /// use rosidl_buffer_runtime::{Buffer, shm::ShmBackend};
@@ -59,18 +64,29 @@ impl WriteHandle {
     }
 }
 
+/// A forked child has the mapping, but no say in who writes there.
+fn refuse_inherited(inherited: bool) {
+    assert!(
+        !inherited,
+        "a handle of shared memory was used in a forked child: {}",
+        BackendError::Forked
+    );
+}
+
 impl Deref for WriteHandle {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        refuse_inherited(self.block.is_inherited());
         // SAFETY: `len` bytes of the block are mapped, and initialised, while `block` lives; nobody else refers to the block,
-        // so nobody writes while `self` is borrowed.
+        // here or, as this is the process that made it, in another process; so nobody writes while `self` is borrowed.
         unsafe { slice::from_raw_parts(self.block.memory.as_mut_ptr(), self.len) }
     }
 }
 
 impl DerefMut for WriteHandle {
     fn deref_mut(&mut self) -> &mut [u8] {
+        refuse_inherited(self.block.is_inherited());
         // SAFETY: as for `deref`; the handle is exclusive and neither cloned nor shared while `self` is borrowed mutably.
         unsafe { slice::from_raw_parts_mut(self.block.memory.as_mut_ptr(), self.len) }
     }
@@ -103,17 +119,20 @@ impl Storage for Block<HostMemory> {
     }
 
     fn host_bytes(&self) -> Option<&[u8]> {
+        if self.is_inherited() {
+            return None;
+        }
         // SAFETY: there are storages of frozen blocks only, and whoever borrows from one has an `Arc` beside the pool's, so
-        // the pool does not give the block to a writer.
+        // the pool, which is this process's, does not give the block to a writer.
         unsafe { self.memory.bytes(0, self.byte_len()) }
     }
 
     fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
-        copy(self, out)
+        copy(self, self.is_inherited(), out)
     }
 
     fn host_mapping(&self) -> Option<HostMapping<'_>> {
-        Some(self.memory.mapping())
+        (!self.is_inherited()).then(|| self.memory.mapping())
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -124,6 +143,10 @@ impl Storage for Block<HostMemory> {
 /// Bytes of another process, held: they do not change while this lives. Made without an allocation once the block is known.
 ///
 /// A block of this process is read the same way; then it is the block itself.
+///
+/// # Panics
+/// When the bytes are looked at in a forked child: they are held for the parent only. A slice that was borrowed before the fork
+/// must not be used in the child; whoever calls `fork` sees to that.
 pub struct ReadHandle(pub(super) Bytes);
 
 pub(super) enum Bytes {
@@ -135,10 +158,12 @@ impl Deref for ReadHandle {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match &self.0 {
-            Bytes::Own(block) => block.host_bytes().unwrap_or_default(),
-            Bytes::Imported(held) => imported(held),
-        }
+        let bytes = match &self.0 {
+            Bytes::Own(block) => block.host_bytes(),
+            Bytes::Imported(held) => held.host_bytes(),
+        };
+        refuse_inherited(bytes.is_none());
+        bytes.unwrap_or_default()
     }
 }
 
@@ -163,16 +188,12 @@ impl ReadHandle {
 
 impl fmt::Debug for ReadHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReadHandle({} bytes)", self.len())
+        let len = match &self.0 {
+            Bytes::Own(block) => block.byte_len(),
+            Bytes::Imported(held) => held.byte_len(),
+        };
+        write!(f, "ReadHandle({len} bytes)")
     }
-}
-
-fn imported(held: &imports::ReadHandle<HostMemory>) -> &[u8] {
-    // SAFETY: the handle holds a reference in the cell of this generation, taken before the memory was looked up and given
-    // back after `held`, so the writer does not use the block again meanwhile. The mapping is read-only and its size sealed.
-    let bytes = unsafe { held.import.memory.bytes(held.offset, held.len) };
-    // Never empty for want of room: the range was compared with the block's size when it was taken.
-    bytes.unwrap_or_default()
 }
 
 impl Storage for imports::ReadHandle<HostMemory> {
@@ -185,15 +206,26 @@ impl Storage for imports::ReadHandle<HostMemory> {
     }
 
     fn host_bytes(&self) -> Option<&[u8]> {
-        Some(imported(self))
+        if self.is_inherited() {
+            return None;
+        }
+        // SAFETY: the handle holds a reference in the cell of this generation, taken by this process before the memory was
+        // looked up and given back after `self`, so the writer does not use the block again meanwhile. The mapping is
+        // read-only and its size sealed.
+        let bytes = unsafe { self.import.memory.bytes(self.offset, self.len) };
+        debug_assert!(
+            bytes.is_some(),
+            "compared with the block's size when it was taken"
+        );
+        bytes
     }
 
     fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
-        copy(self, out)
+        copy(self, self.is_inherited(), out)
     }
 
     fn host_mapping(&self) -> Option<HostMapping<'_>> {
-        Some(self.import.memory.mapping())
+        (!self.is_inherited()).then(|| self.import.memory.mapping())
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -201,16 +233,18 @@ impl Storage for imports::ReadHandle<HostMemory> {
     }
 }
 
-fn copy(from: &dyn Storage, out: &mut [u8]) -> Result<(), BufferError> {
-    match from.host_bytes() {
+fn copy(from: &dyn Storage, inherited: bool, out: &mut [u8]) -> Result<(), BufferError> {
+    let cause = match from.host_bytes() {
         Some(bytes) if bytes.len() == out.len() => {
             out.copy_from_slice(bytes);
-            Ok(())
+            return Ok(());
         }
-        _ => Err(BufferError::Backend {
-            backend: HostMemory::BACKEND.to_owned(),
-            operation: format!("copy {} bytes to {}", from.byte_len(), out.len()),
-            cause: "the lengths differ".into(),
-        }),
-    }
+        None if inherited => BackendError::Forked.into(),
+        _ => "the lengths differ".into(),
+    };
+    Err(BufferError::Backend {
+        backend: HostMemory::BACKEND.to_owned(),
+        operation: format!("copy {} bytes to {}", from.byte_len(), out.len()),
+        cause,
+    })
 }

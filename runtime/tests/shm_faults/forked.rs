@@ -2,12 +2,12 @@
 
 use std::{
     io::{Read as _, Write as _, pipe},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, set_hook},
     time::Duration,
 };
 
 use rosidl_buffer_runtime::{
-    AllocateError, BackendError, Buffer, BufferBackend as _,
+    AllocateError, BackendError, Buffer, BufferBackend as _, BufferError,
     shm::{ReadHandle, ShmBackend, ShmBufferDescriptor, WriteHandle},
 };
 
@@ -56,7 +56,7 @@ impl Everything {
     }
 
     /// What the child finds that should not be so; then everything is dropped.
-    fn wrong_in_child(self) -> Vec<&'static str> {
+    fn wrong_in_child(mut self) -> Vec<&'static str> {
         let allocated = self.writer.try_allocate(LEN).err();
         let waited = self.writer.allocate(LEN, SOON).err();
         let storage = self.frozen.storage().unwrap();
@@ -87,12 +87,45 @@ impl Everything {
                 "wait_for_reader",
                 !self.writer.wait_for_reader(&self.name, SOON),
             ),
-            ("what was held", frames::check(&self.reading) == Ok(1)),
             ("a new engine of the child's own", shared == Ok(true)),
+            ("frozen", gives_nothing(&self.frozen)),
+            (
+                "writing",
+                is_refused(|| frames::stamp(&mut self.writing, 4)),
+            ),
+            ("what is there to write", is_refused(|| self.writing[0])),
+            ("what was held", is_refused(|| self.reading[0])),
+            (
+                "its name",
+                format!("{:?}", self.reading).contains("10000 bytes"),
+            ),
+            (
+                "frozen in the child",
+                gives_nothing(&self.writing.into_buffer()),
+            ),
+            ("held in a buffer", gives_nothing(&self.reading.into())),
         ];
         let wrong = checks.into_iter().filter(|(_, right)| !right);
         wrong.map(|(what, _)| what).collect()
     }
+}
+
+/// No bytes, and an error that says why.
+fn gives_nothing(buffer: &Buffer<u8>) -> bool {
+    let error = match buffer.to_vec() {
+        Err(BufferError::Backend { cause, .. }) => cause.to_string(),
+        _ => return false,
+    };
+    buffer.len() == LEN && buffer.as_slice().is_none() && error.contains("forked")
+}
+
+/// Panics, and says why.
+fn is_refused<T>(what: impl FnOnce() -> T) -> bool {
+    let Err(said) = catch_unwind(AssertUnwindSafe(what)) else {
+        return false;
+    };
+    said.downcast_ref::<String>()
+        .is_some_and(|said| said.contains("forked child"))
 }
 
 /// In the other process: a child that has all its files and does nothing, until it is killed. Its id.
@@ -119,6 +152,7 @@ fn a_forked_child_is_told_so_and_changes_nothing() {
     // touch, which is what is tested; malloc's the C library sees to; `Everything` is this test's. It ends by `_exit`.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
+        set_hook(Box::new(|_| {})); // panics are expected, and the parent says what is wrong
         let wrong = catch_unwind(AssertUnwindSafe(|| everything.wrong_in_child()));
         let text = wrong.map_or("panic".into(), |wrong| wrong.join(", "));
         let _ = to_parent.write_all(format!("wrong: {text}").as_bytes());
