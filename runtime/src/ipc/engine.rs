@@ -146,6 +146,7 @@ impl<M: Memory> Engine<M> {
         })
     }
 
+    #[cfg(feature = "cuda")]
     pub(crate) fn memory(&self) -> &M {
         &self.shared.memory
     }
