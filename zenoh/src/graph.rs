@@ -2,10 +2,12 @@
 //!
 //! Tokens come in as Zenoh reports them, counts and the endpoints of a topic go out; who watches a topic is told
 //! of each publisher that comes. A token that cannot be read is counted and left aside. Two endpoints on one topic
-//! that do not agree on the type are reported, because nothing would ever arrive and nobody would say why.
+//! that do not agree on the type are reported, because nothing would ever arrive and nobody would say why. Where a
+//! subscription was not remembered, that much is remembered: its topic's publishers must not take others for all.
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +21,7 @@ use crate::{
     error::{Error, Result},
     key::{
         Backend, Endpoint, Entity, EntityKind, Gid, Token, TopicKey, discovery_key, ros_type_name,
+        subscribed_topic,
     },
 };
 
@@ -38,7 +41,7 @@ pub(crate) struct Graph {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    /// Grows with each change of `state`, so that who has looked need not look again.
+    /// Grows with each change of the subscriptions, so that who has looked need not look again.
     version: AtomicU64,
 }
 
@@ -93,21 +96,14 @@ impl Graph {
         })
     }
 
-    /// Another number after each change.
+    /// A higher number after each change of what [`Graph::readers`] gives for any topic.
     pub(crate) fn version(&self) -> u64 {
         self.shared.version.load(Ordering::Acquire)
     }
 
-    /// The subscriptions with this topic, type and hash.
-    pub(crate) fn readers(&self, key: &TopicKey) -> Vec<Reader> {
-        let state = self.shared.lock();
-        let readers = state.endpoints(EntityKind::Subscription, key);
-        readers
-            .map(|(token, endpoint)| Reader {
-                gid: Gid::of_token(token),
-                backends: endpoint.backends.clone(),
-            })
-            .collect()
+    /// The subscriptions with this topic, type and hash; `None` when there may be others, of which only that is known.
+    pub(crate) fn readers(&self, key: &TopicKey) -> Option<Vec<Reader>> {
+        self.shared.lock().readers(key)
     }
 
     /// Calls `on_publisher` with the backends of each publisher with this topic, type and hash that names some: those that
@@ -126,7 +122,7 @@ impl Graph {
         state.watch(key, &on_publisher);
         drop(state);
         for backends in &there {
-            on_publisher(backends);
+            tell(&on_publisher, backends);
         }
         Watch(on_publisher)
     }
@@ -158,21 +154,30 @@ impl Graph {
 impl Shared {
     fn insert(&self, token: &str) {
         let mut state = self.lock();
-        let told = state.insert(token);
-        self.version.fetch_add(1, Ordering::Release);
+        let news = state.insert(token);
+        if news.subscriptions_changed {
+            self.version.fetch_add(1, Ordering::Release);
+        }
         drop(state);
         // The lock is not held: what is called is not ours.
-        if let Some((watchers, backends)) = told {
+        for line in &news.warnings {
+            tracing::warn!("{}", line.escape_debug());
+        }
+        if let Some(line) = news.ignored {
+            tracing::debug!("{line}");
+        }
+        if let Some((watchers, backends)) = news.told {
             for watcher in &watchers {
-                watcher(&backends);
+                tell(watcher, &backends);
             }
         }
     }
 
     fn remove(&self, token: &str) {
         let mut state = self.lock();
-        state.remove(token);
-        self.version.fetch_add(1, Ordering::Release);
+        if state.remove(token) {
+            self.version.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,33 +193,81 @@ struct State {
     malformed: u64,
     /// Tokens that were not remembered, because there were too many.
     beyond_limits: u64,
+    /// Where a subscription was not remembered. Such a topic never loses that mark: nobody says when the subscription is gone.
+    incomplete: Incomplete,
     /// What was said already.
     warnings: HashSet<String>,
     /// Who wants to know the publishers of a topic.
     watchers: HashMap<TopicKey, Vec<Weak<OnPublisher>>>,
 }
 
+/// The topics with subscriptions that were not remembered.
+#[derive(Default)]
+struct Incomplete {
+    topics: HashSet<String>,
+    /// There are more than we remember.
+    all: bool,
+}
+
+impl Incomplete {
+    /// Whether that was not known before.
+    fn mark(&mut self, topic: String) -> bool {
+        if self.contains(&topic) {
+            return false;
+        }
+        if self.topics.len() < MAX_TOPICS {
+            self.topics.insert(topic);
+        } else {
+            self.all = true;
+        }
+        true
+    }
+
+    fn contains(&self, topic: &str) -> bool {
+        self.all || self.topics.contains(topic)
+    }
+}
+
 /// Who is to be told of a publisher, and its backends.
 type Told = (Vec<Arc<OnPublisher>>, Vec<Backend>);
 
+/// What a token brought about, to be said and done without the lock.
+#[derive(Default)]
+struct News {
+    subscriptions_changed: bool,
+    told: Option<Told>,
+    warnings: Vec<String>,
+    ignored: Option<String>,
+}
+
 impl State {
-    fn insert(&mut self, text: &str) -> Option<Told> {
+    fn insert(&mut self, text: &str) -> News {
+        let mut news = News::default();
         let token: Token = match text.parse() {
             Ok(token) => token,
             Err(error) => {
                 self.malformed += 1;
-                tracing::debug!("ignored (number {}): {error}", self.malformed);
-                return None;
+                news.ignored = Some(format!("ignored (number {}): {error}", self.malformed));
+                if let Some(topic) = subscribed_topic(text) {
+                    news.subscriptions_changed = self.incomplete.mark(topic);
+                    if news.subscriptions_changed {
+                        news.warnings.push(format!(
+                            "a subscription gets bytes, and so do all on its topic: {error}"
+                        ));
+                    }
+                }
+                return news;
             }
         };
+        let is_subscription = token.entity.kind() == EntityKind::Subscription;
         let topic = match &token.entity {
             Entity::Publisher(endpoint) | Entity::Subscription(endpoint) => endpoint.topic.clone(),
-            Entity::Node | Entity::Service(_) | Entity::Client(_) => return None,
+            Entity::Node | Entity::Service(_) | Entity::Client(_) => return news,
         };
         let full = self.topics.len() >= MAX_TOPICS && !self.topics.contains_key(&topic);
         let others = self.topics.entry(topic.clone()).or_default();
         if others.contains_key(text) {
-            return None;
+            return news;
         }
         if full || others.len() >= MAX_PER_TOPIC {
             if others.is_empty() {
@@ -222,26 +275,28 @@ impl State {
             }
             self.beyond_limits += 1;
             if self.beyond_limits == 1 {
-                tracing::warn!(
+                news.warnings.push(format!(
                     "more than {MAX_TOPICS} topics, or {MAX_PER_TOPIC} endpoints of {topic:?}: those beyond are not counted"
-                );
+                ));
             }
-            return None;
+            news.subscriptions_changed = is_subscription && self.incomplete.mark(topic);
+            return news;
         }
         for other in others.values() {
             if let Some(warning) = mismatch(&token, other, &self.own_session)
                 && self.warnings.len() < MAX_WARNINGS
                 && self.warnings.insert(warning.clone())
             {
-                tracing::warn!("{}", warning.escape_debug());
+                news.warnings.push(warning);
             }
         }
-        let told = match &token.entity {
+        news.subscriptions_changed = is_subscription;
+        news.told = match &token.entity {
             Entity::Publisher(endpoint) => told(&self.watchers, token.domain, endpoint),
             _ => None,
         };
         others.insert(text.to_owned(), token);
-        told
+        news
     }
 
     fn watch(&mut self, key: &TopicKey, watcher: &Arc<OnPublisher>) {
@@ -254,20 +309,35 @@ impl State {
         watchers.push(Arc::downgrade(watcher));
     }
 
-    fn remove(&mut self, text: &str) {
+    /// Whether it was a subscription that we knew.
+    fn remove(&mut self, text: &str) -> bool {
         // The topic is read from the text again: no second index to keep right.
         let Ok(token) = text.parse::<Token>() else {
-            return;
+            return false;
         };
         let Some(endpoint) = token.entity.endpoint() else {
-            return;
+            return false;
         };
-        if let Some(others) = self.topics.get_mut(&endpoint.topic) {
-            others.remove(text);
-            if others.is_empty() {
-                self.topics.remove(&endpoint.topic);
-            }
+        let Some(others) = self.topics.get_mut(&endpoint.topic) else {
+            return false;
+        };
+        let known = others.remove(text).is_some();
+        if others.is_empty() {
+            self.topics.remove(&endpoint.topic);
         }
+        known && token.entity.kind() == EntityKind::Subscription
+    }
+
+    fn readers(&self, key: &TopicKey) -> Option<Vec<Reader>> {
+        if self.incomplete.contains(&key.topic) {
+            return None;
+        }
+        let readers = self.endpoints(EntityKind::Subscription, key);
+        let reader = |(token, endpoint): (&str, &Endpoint)| Reader {
+            gid: Gid::of_token(token),
+            backends: endpoint.backends.clone(),
+        };
+        Some(readers.map(reader).collect())
     }
 
     fn count(&self, kind: EntityKind, key: &TopicKey) -> usize {
@@ -288,6 +358,13 @@ impl State {
                 && endpoint.type_hash == key.type_hash;
             same.then_some((text.as_str(), endpoint))
         })
+    }
+}
+
+/// Calls a watcher, which may be of the user's making below: its panic must not end one of Zenoh's threads.
+fn tell(watcher: &Arc<OnPublisher>, backends: &[Backend]) {
+    if catch_unwind(AssertUnwindSafe(|| watcher(backends))).is_err() {
+        tracing::error!("a backend panicked when it was told of a publisher");
     }
 }
 
@@ -384,6 +461,7 @@ mod tests {
         state.insert("@ros2_lv/0/x/nonsense");
         state.remove("@ros2_lv/0/x/nonsense");
         assert_eq!(state.malformed, 1);
+        assert!(state.readers(&key).is_some());
         for text in &texts {
             state.remove(text);
         }
@@ -404,6 +482,58 @@ mod tests {
         assert_eq!(state.beyond_limits, 1);
         state.insert(&token("b", "MP", "elsewhere", "h"));
         assert_eq!(state.topics.len(), 2, "other topics have their own limit");
+    }
+
+    #[test]
+    fn a_subscription_that_is_not_remembered_is_not_forgotten() {
+        let key = |topic: &str| TopicKey::new(0, topic, "std_msgs/msg/String", "h");
+        let mut state = State::default();
+        for number in 0..MAX_PER_TOPIC {
+            let text = token("b", "MP", "full", &format!("h{number}"));
+            assert!(!state.insert(&text).subscriptions_changed);
+        }
+        let one_more = token("b", "MS", "full", "h");
+        assert!(
+            !state
+                .insert(&token("b", "MP", "full", "h"))
+                .subscriptions_changed
+        );
+        assert!(
+            state.readers(&key("/full")).is_some(),
+            "no subscription yet"
+        );
+        assert!(state.insert(&one_more).subscriptions_changed);
+        assert!(!state.insert(&one_more).subscriptions_changed);
+        assert_eq!(state.readers(&key("/full")), None);
+        assert!(!state.remove(&one_more));
+        assert_eq!(state.readers(&key("/full")), None);
+
+        let bad_qos = token("b", "MS", "chatter", "h").replace("::,", "9::,");
+        assert!(state.insert(&bad_qos).subscriptions_changed);
+        assert_eq!(state.readers(&key("/chatter")), None);
+        let bad_publisher = token("b", "MP", "elsewhere", "h").replace("::,", "9::,");
+        assert!(!state.insert(&bad_publisher).subscriptions_changed);
+        assert_eq!(state.readers(&key("/elsewhere")), Some(vec![]));
+
+        let known = token("b", "MS", "elsewhere", "h");
+        assert!(state.insert(&known).subscriptions_changed);
+        assert_eq!(state.readers(&key("/elsewhere")).unwrap().len(), 1);
+        assert!(state.remove(&known) && !state.remove(&known));
+    }
+
+    #[test]
+    fn with_too_many_topics_none_is_complete() {
+        let mut state = State::default();
+        let mut incomplete = Incomplete::default();
+        for number in 0..=MAX_TOPICS {
+            state.insert(&token("b", "MS", &format!("t{number}"), "h"));
+            assert!(incomplete.mark(format!("t{number}")));
+        }
+        assert_eq!(state.topics.len(), MAX_TOPICS);
+        let last = TopicKey::new(0, &format!("/t{MAX_TOPICS}"), "std_msgs/msg/String", "h");
+        assert_eq!(state.readers(&last), None);
+        assert!(incomplete.contains("any"));
+        assert_eq!(incomplete.topics.len(), MAX_TOPICS);
     }
 
     #[test]

@@ -138,6 +138,10 @@ impl PublicationStats {
 pub enum Fallback {
     /// A subscription of the topic knows nothing of buffers, so everybody gets bytes under the topic's own key.
     LegacySubscription,
+    /// More subscriptions of the topic take descriptors than the 64 that get a channel each.
+    TooManySubscriptions,
+    /// A channel could not be declared on the Zenoh session; the error was logged.
+    NoChannel,
     /// The publisher keeps samples for late joiners, and memory cannot be kept for those.
     TransientLocal,
     /// The context does not have the backend.

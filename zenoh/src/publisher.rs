@@ -81,7 +81,7 @@ impl<M: Message> Publisher<M> {
     /// # Errors
     /// When the message cannot be encoded, or the session is gone.
     pub fn publish(&self, message: &M) -> Result<()> {
-        let routes = self.routes()?;
+        let routes = self.routes();
         let backends = self.node.context().backends();
         let Outgoing { parcels, fallbacks } = routes
             .encode(self.router.base(), message, backends)
@@ -136,7 +136,7 @@ impl<M: Message> Publisher<M> {
         }
     }
 
-    fn routes(&self) -> Result<Arc<Routes>> {
+    fn routes(&self) -> Arc<Routes> {
         self.router.routes(&self.node, &self.name, &self.qos)
     }
 
@@ -204,11 +204,11 @@ impl<M: Message> Publisher<M> {
     ) -> bool {
         on_plain_thread(|| {
             loop {
-                match self.routes() {
-                    Ok(routes) if holds(&routes) => return true,
-                    // The session is closed.
-                    Err(_) => return false,
-                    Ok(_) => {}
+                if holds(&self.routes()) {
+                    return true;
+                }
+                if self.node.context().zenoh_session().is_closed() {
+                    return false;
                 }
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     return false;

@@ -4,7 +4,10 @@
 //! In: a message. Out: parcels, each with the key that it goes to. A message is serialised once for all that take bytes,
 //! and once more for each subscription that takes a descriptor.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rosidl_buffer_runtime::{BackendRegistry, EncodeError, Message, Peer};
 
@@ -15,7 +18,7 @@ use crate::{
     node::{EndpointName, Node},
     options::CPU,
     qos::QosProfile,
-    routing::Plan,
+    routing::{MAX_CHANNELS, Plan},
     sender::{Addressed, BaseSender, Bytes, CpuSender, Encoded, PeerSender},
 };
 
@@ -23,11 +26,13 @@ use crate::{
 pub(crate) struct Router {
     base: BaseSender,
     current: Mutex<(Option<u64>, Arc<Routes>)>,
+    said_no_channel: AtomicBool,
+    said_too_many: AtomicBool,
 }
 
 /// Where messages go as long as the graph stays the same.
 pub(crate) struct Routes {
-    /// There are channels only when every subscription reads one; otherwise all read the base key.
+    /// There are channels only when every subscription reads one. All subscriptions read the base key.
     channels: Option<Channels>,
     /// Why there are none, if somebody might have taken a descriptor otherwise.
     base_because: Option<Fallback>,
@@ -41,13 +46,12 @@ struct Channels {
 impl Router {
     pub(crate) fn new(base: BaseSender, qos: &QosProfile) -> Self {
         let late_joiners = qos.is_transient_local();
-        let routes = Routes {
-            channels: None,
-            base_because: late_joiners.then_some(Fallback::TransientLocal),
-        };
+        let routes = Routes::base(late_joiners.then_some(Fallback::TransientLocal));
         Self {
             base,
             current: Mutex::new((None, Arc::new(routes))),
+            said_no_channel: AtomicBool::new(false),
+            said_too_many: AtomicBool::new(false),
         }
     }
 
@@ -56,28 +60,57 @@ impl Router {
     }
 
     /// The routes of this moment.
-    pub(crate) fn routes(
-        &self,
-        node: &Node,
-        name: &EndpointName,
-        qos: &QosProfile,
-    ) -> Result<Arc<Routes>> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if !name.knows_buffers {
-            return Ok(Arc::clone(&current.1));
-        }
+    pub(crate) fn routes(&self, node: &Node, name: &EndpointName, qos: &QosProfile) -> Arc<Routes> {
         let graph = node.context().graph();
         let version = graph.version();
-        if current.0 != Some(version) {
-            let plan = Plan::new(graph.readers(&name.key));
-            current.1 = Arc::new(current.1.follow(plan, node, name, qos)?);
-            current.0 = Some(version);
+        let old = {
+            let current = self.current();
+            if !name.knows_buffers || current.0 == Some(version) {
+                return Arc::clone(&current.1);
+            }
+            Arc::clone(&current.1)
+        };
+        // The lock is not held: Zenoh is called. Two threads may do the same at once, which is harmless.
+        let plan = Plan::new(graph.readers(&name.key));
+        let routes = Arc::new(old.follow(plan, node, name, qos).unwrap_or_else(|error| {
+            Self::say_once(&self.said_no_channel, &error.to_string());
+            Routes::base(Some(Fallback::NoChannel))
+        }));
+        if routes.base_because == Some(Fallback::TooManySubscriptions) {
+            let topic = &name.key.topic;
+            Self::say_once(
+                &self.said_too_many,
+                &format!(
+                    "{topic}: more than {MAX_CHANNELS} subscriptions take descriptors; all get bytes"
+                ),
+            );
         }
-        Ok(Arc::clone(&current.1))
+        let mut current = self.current();
+        if current.0 < Some(version) {
+            *current = (Some(version), Arc::clone(&routes));
+        }
+        routes
+    }
+
+    fn say_once(said: &AtomicBool, what: &str) {
+        if !said.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{what} (said once)");
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, (Option<u64>, Arc<Routes>)> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Routes {
+    fn base(because: Option<Fallback>) -> Self {
+        Self {
+            channels: None,
+            base_because: because,
+        }
+    }
+
     /// The routes for `plan`; Zenoh publishers that are there already are used again.
     fn follow(
         &self,
@@ -87,12 +120,7 @@ impl Routes {
         qos: &QosProfile,
     ) -> Result<Self> {
         let (cpu, peers) = match plan {
-            Plan::Base { legacy } => {
-                return Ok(Self {
-                    channels: None,
-                    base_because: legacy.then_some(Fallback::LegacySubscription),
-                });
-            }
+            Plan::Base { because } => return Ok(Self::base(because)),
             Plan::Channels { cpu, peers } => (cpu, peers),
         };
         let old = self.channels.as_ref();

@@ -5,17 +5,21 @@
 
 use rosidl_buffer_runtime::Peer;
 
-use crate::{graph::Reader, key::Gid, options::CPU};
+use crate::{graph::Reader, info::Fallback, key::Gid, options::CPU};
+
+/// Subscriptions with a channel of their own that a topic has at most: each costs a Zenoh publisher and its own encoding of
+/// each message, and anybody in the network may declare any number of tokens.
+pub(crate) const MAX_CHANNELS: usize = 64;
 
 /// Where messages go as long as the subscriptions stay the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// To the base key, which everybody reads: there is somebody who reads nothing else, or nobody whom we know.
     Base {
-        /// Whether it is for the sake of a subscription that knows nothing of buffers.
-        legacy: bool,
+        /// Why nobody gets a descriptor, if somebody might have taken one otherwise.
+        because: Option<Fallback>,
     },
-    /// To channels, because every subscription reads one.
+    /// To channels if somebody takes a descriptor, because every subscription reads one; else to the base key.
     Channels {
         /// Whether there are subscriptions that want bytes only; they share a channel.
         cpu: bool,
@@ -25,14 +29,22 @@ pub(crate) enum Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(readers: Vec<Reader>) -> Self {
+    /// The plan for these subscriptions; `None` when there may be others.
+    pub(crate) fn new(readers: Option<Vec<Reader>>) -> Self {
+        let base = |reason| Self::Base {
+            because: Some(reason),
+        };
+        let Some(readers) = readers else {
+            return base(Fallback::LegacySubscription);
+        };
         if readers.is_empty() {
-            return Self::Base { legacy: false };
+            return Self::Base { because: None };
         }
         let (mut cpu, mut peers) = (false, Vec::new());
         for reader in readers {
-            let Some(backends) = reader.backends else {
-                return Self::Base { legacy: true };
+            // ROS takes one that names no memory for one that knows nothing of buffers, and what such a one reads is unsure.
+            let Some(backends) = reader.backends.filter(|backends| !backends.is_empty()) else {
+                return base(Fallback::LegacySubscription);
             };
             if backends.iter().all(|backend| backend.name == CPU) {
                 cpu = true;
@@ -40,6 +52,9 @@ impl Plan {
             }
             let backends = backends.into_iter().map(|b| (b.name, b.metadata));
             peers.push((reader.gid, backends.collect()));
+        }
+        if peers.len() > MAX_CHANNELS {
+            return base(Fallback::TooManySubscriptions);
         }
         Self::Channels { cpu, peers }
     }
@@ -63,16 +78,33 @@ mod tests {
 
     #[test]
     fn one_subscription_that_knows_no_buffers_takes_all_to_the_base_key() {
-        assert_eq!(Plan::new(vec![]), Plan::Base { legacy: false });
+        assert_eq!(Plan::new(Some(vec![])), Plan::Base { because: None });
         let shm = || reader(1, Some(&["shm"]));
         let legacy = || reader(2, None);
         for readers in [
-            vec![legacy()],
-            vec![shm(), legacy()],
-            vec![legacy(), shm(), reader(3, Some(&["cpu"]))],
+            Some(vec![legacy()]),
+            Some(vec![shm(), legacy()]),
+            Some(vec![legacy(), shm(), reader(3, Some(&["cpu"]))]),
+            Some(vec![shm(), reader(3, Some(&[]))]),
+            None,
         ] {
-            assert_eq!(Plan::new(readers), Plan::Base { legacy: true });
+            let because = Some(Fallback::LegacySubscription);
+            assert_eq!(Plan::new(readers), Plan::Base { because });
         }
+    }
+
+    #[test]
+    fn the_number_of_channels_is_limited() {
+        let readers = |count: usize| -> Vec<Reader> {
+            let numbers = (0..count).map(|number| u8::try_from(number).unwrap());
+            let peers = numbers.map(|number| reader(number, Some(&["shm"])));
+            peers.chain([reader(255, Some(&["cpu"]))]).collect()
+        };
+        let most = Plan::new(Some(readers(MAX_CHANNELS)));
+        assert!(matches!(most, Plan::Channels { cpu: true, peers } if peers.len() == MAX_CHANNELS));
+        let because = Some(Fallback::TooManySubscriptions);
+        let more = Plan::new(Some(readers(MAX_CHANNELS + 1)));
+        assert_eq!(more, Plan::Base { because });
     }
 
     #[test]
@@ -80,10 +112,9 @@ mod tests {
         let readers = vec![
             reader(1, Some(&["cpu"])),
             reader(2, Some(&["cuda", "shm"])),
-            reader(3, Some(&[])),
             reader(4, Some(&["shm", "cpu"])),
         ];
-        let Plan::Channels { cpu, peers } = Plan::new(readers) else {
+        let Plan::Channels { cpu, peers } = Plan::new(Some(readers)) else {
             panic!("everybody knows buffers");
         };
         assert!(cpu);
@@ -91,7 +122,7 @@ mod tests {
         assert_eq!(peers[0].0, Gid([2; 16]));
         assert_eq!(peers[0].1.metadata("shm"), Some("of 2"));
         assert_eq!(peers[1].1.metadata("cuda"), None);
-        let plan = Plan::new(vec![reader(1, Some(&["shm"]))]);
+        let plan = Plan::new(Some(vec![reader(1, Some(&["shm"]))]));
         assert!(matches!(plan, Plan::Channels { cpu: false, peers } if peers.len() == 1));
     }
 }

@@ -21,5 +21,6 @@ pub use channel::{Channel, ChannelKey};
 pub use gid::{Gid, GidError};
 pub use name::{NameError, check_namespace, check_node_name, expand_topic_name};
 pub use qos_text::{QosTextError, format_qos, parse_qos};
+pub(crate) use token::subscribed_topic;
 pub use token::{Endpoint, Entity, EntityKind, GRAPH_PREFIX, Token, TokenError, discovery_key};
 pub use topic::{TopicKey, TopicKeyError, dds_type_name, ros_type_name};

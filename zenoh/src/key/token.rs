@@ -294,6 +294,16 @@ impl FromStr for Token {
     }
 }
 
+/// The topic of a subscription's token, even if the rest of it cannot be read.
+pub(crate) fn subscribed_topic(token: &str) -> Option<String> {
+    let mut parts = token.split('/').skip(5);
+    if parts.next() != Some(EntityKind::Subscription.code()) {
+        return None;
+    }
+    // Between them stand enclave, namespace and node.
+    parts.nth(3).map(demangle)
+}
+
 /// `/` may not stand inside a component. An empty name is written like the root.
 fn mangle(name: &str) -> String {
     if name.is_empty() {
