@@ -108,13 +108,15 @@ pub struct PublisherStats {
 
 /// What a publisher counted since it was created.
 ///
-/// Sendings are counted for each subscription that has a channel of its own, and once for all that share a key. Messages
-/// whose buffers lie in host memory of this process are bytes by nature, and fall back from nothing.
+/// Descriptors and fallbacks are counted for each subscription that has a channel of its own, and once for all that share a
+/// key, when they have left. Messages whose buffers lie in host memory of this process are bytes by nature, and fall back from nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublicationStats {
-    /// Messages that were handed to the network.
+    /// Messages that were handed to the network, for one subscription at least.
     pub published: u64,
+    /// Sendings that Zenoh refused; other sendings of the same message may have left.
+    pub refused: u64,
     /// Buffers that were sent as a descriptor, by backend.
     pub described: BTreeMap<String, u64>,
     /// Sendings in which a buffer in memory of a backend went as bytes after all, and why.
@@ -124,6 +126,15 @@ pub struct PublicationStats {
 }
 
 impl PublicationStats {
+    /// Adds the counts of one message.
+    pub(crate) fn add(&mut self, message: Self) {
+        self.published += message.published;
+        self.refused += message.refused;
+        for (backend, count) in message.described {
+            *self.described.entry(backend).or_default() += count;
+        }
+    }
+
     pub(crate) fn count_described(&mut self, backend: &str) {
         match self.described.get_mut(backend) {
             Some(count) => *count += 1,

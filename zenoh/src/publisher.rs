@@ -2,12 +2,14 @@
 //! bytes, and once for each who takes descriptors of memory instead.
 
 use std::{
+    collections::HashSet,
     marker::PhantomData,
+    mem::{Discriminant, discriminant},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use rosidl_buffer_runtime::{EncodeError, Message};
+use rosidl_buffer_runtime::{BackendError, EncodeError, EncodeErrorKind, Message};
 use zenoh::liveliness::LivelinessToken;
 
 use crate::{
@@ -17,10 +19,15 @@ use crate::{
     node::{EndpointName, Node},
     options::all_backends,
     qos::QosProfile,
-    routes::{Outgoing, Router, Routes},
+    routes::{Outgoing, Parcel, Router, Routes},
     sender::BaseSender,
     session::on_plain_thread,
 };
+
+type ErrorKind = (
+    Discriminant<EncodeErrorKind>,
+    Option<Discriminant<BackendError>>,
+);
 
 /// How often Zenoh is asked whether it knows a subscriber whose token is there already.
 const MATCHING_PERIOD: Duration = Duration::from_millis(2);
@@ -51,6 +58,7 @@ pub struct Publisher<M> {
     qos: QosProfile,
     sequence_number: Mutex<i64>,
     stats: Mutex<PublicationStats>,
+    said: Mutex<HashSet<ErrorKind>>,
     node: Node,
     message: PhantomData<fn(&M)>,
 }
@@ -68,6 +76,7 @@ impl<M: Message> Publisher<M> {
             qos,
             sequence_number: Mutex::new(0),
             stats: Mutex::default(),
+            said: Mutex::default(),
             node: node.clone(),
             message: PhantomData,
         })
@@ -79,16 +88,42 @@ impl<M: Message> Publisher<M> {
     /// others: no message is lost because memory cannot be shared. [`Publisher::stats`] tells which way was taken.
     ///
     /// # Errors
-    /// When the message cannot be encoded, or the session is gone.
+    /// When the message cannot be encoded, or the session is gone. Some subscriptions may have got it all the same: one that
+    /// takes a descriptor needs no bytes, and what Zenoh refuses for one channel keeps nothing from the others.
+    /// [`PublicationStats::refused`] counts those.
     pub fn publish(&self, message: &M) -> Result<()> {
         let routes = self.routes();
         let backends = self.node.context().backends();
-        let Outgoing { parcels, fallbacks } = routes
-            .encode(self.router.base(), message, backends)
-            .map_err(|source| Error::Encode {
-                topic: self.name.key.topic.clone(),
+        let Outgoing {
+            parcels,
+            fallbacks,
+            backend_errors,
+            error,
+        } = routes.encode(self.router.base(), message, backends);
+        self.say(&backend_errors);
+        let refused = if parcels.is_empty() {
+            None
+        } else {
+            self.send(parcels, fallbacks)
+        };
+        let topic = || self.name.key.topic.clone();
+        match (error, refused) {
+            (Some(source), _) => Err(Error::Encode {
+                topic: topic(),
                 source,
-            })?;
+            }),
+            (None, Some(cause)) => Err(Error::Publish {
+                topic: topic(),
+                cause,
+            }),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Hands everything to Zenoh; the first refusal, if there is one.
+    fn send(&self, parcels: Vec<Parcel<'_>>, fallbacks: Vec<Fallback>) -> Option<zenoh::Error> {
+        let mut sent = PublicationStats::default();
+        let (mut any, mut any_bytes, mut refusal) = (false, false, None);
         // Held while sending: two threads must not overtake each other between number and network.
         let mut number = lock(&self.sequence_number);
         *number += 1;
@@ -97,42 +132,44 @@ impl<M: Message> Publisher<M> {
             source_timestamp: now(),
             gid: self.name.gid,
         };
-        let mut refused = None;
         for parcel in parcels {
-            let described = |backend: &str| lock(&self.stats).count_described(backend);
-            // One that is refused keeps nothing from the others.
-            if let Err(cause) = parcel.put(&attachment, described) {
-                refused.get_or_insert(cause);
+            let is_bytes = parcel.is_bytes();
+            match parcel.put(&attachment, |backend| sent.count_described(backend)) {
+                Ok(()) => {
+                    any = true;
+                    any_bytes |= is_bytes;
+                }
+                Err(cause) => {
+                    sent.refused += 1;
+                    refusal.get_or_insert(cause);
+                }
             }
         }
         drop(number);
-        self.count(fallbacks);
-        match refused {
-            None => {
-                lock(&self.stats).published += 1;
-                Ok(())
+        sent.published = u64::from(any);
+        let mut stats = lock(&self.stats);
+        stats.add(sent);
+        if any_bytes {
+            for reason in fallbacks {
+                *stats.fallbacks.entry(reason).or_default() += 1;
             }
-            Some(cause) => Err(Error::Publish {
-                topic: self.name.key.topic.clone(),
-                cause,
-            }),
         }
+        refusal
     }
 
-    fn count(&self, fallbacks: Vec<(Fallback, Option<EncodeError>)>) {
-        for (reason, error) in fallbacks {
-            let mut stats = lock(&self.stats);
-            *stats.fallbacks.entry(reason).or_default() += 1;
-            let Some(error) = error.map(|error| error.to_string()) else {
-                continue;
+    /// Says what backends answered, each kind of error once.
+    fn say(&self, errors: &[EncodeError]) {
+        for error in errors {
+            let text = error.to_string();
+            let new = {
+                let mut said = lock(&self.said);
+                said.insert(kind(error))
             };
-            if stats.last_backend_error.as_ref() != Some(&error) {
+            if new {
                 let topic = &self.name.key.topic;
-                tracing::warn!(
-                    "{topic}: sent as bytes: {error} (not said again before another reason)"
-                );
-                stats.last_backend_error = Some(error);
+                tracing::warn!("{topic}: sent as bytes: {text} (this kind of error is said once)");
             }
+            lock(&self.stats).last_backend_error = Some(text);
         }
     }
 
@@ -227,6 +264,15 @@ impl<M> std::fmt::Debug for Publisher<M> {
             .field("qos", &self.qos)
             .finish_non_exhaustive()
     }
+}
+
+/// What kind of error it is, whatever numbers and names stand in its text.
+fn kind(error: &EncodeError) -> ErrorKind {
+    let cause = match error.kind() {
+        EncodeErrorKind::Backend { cause, .. } => Some(discriminant(cause)),
+        _ => None,
+    };
+    (discriminant(error.kind()), cause)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,14 +2,14 @@
 //! changes.
 //!
 //! In: a message. Out: parcels, each with the key that it goes to. A message is serialised once for all that take bytes,
-//! and once more for each subscription that takes a descriptor.
+//! and once more for each subscription that takes a descriptor. Without a descriptor it goes to the base key, once.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-use rosidl_buffer_runtime::{BackendRegistry, EncodeError, Message, Peer};
+use rosidl_buffer_runtime::{BackendRegistry, Buffer, EncodeError, Message, Peer};
 
 use crate::{
     error::Result,
@@ -147,30 +147,25 @@ impl Routes {
     }
 
     /// Serialises `message` for everybody.
+    ///
+    /// Bytes alone go to the base key, once, for all; the channels carry a message only if somebody gets a descriptor. One
+    /// message takes the one way and the next the other, and still they arrive in order: all keys of a publisher have the
+    /// same reliability and priority, so the same conduit of a link, and at the other end one thread reads it.
     pub(crate) fn encode<'a, M: Message>(
         &'a self,
         base: &'a BaseSender,
         message: &M,
         backends: &'a BackendRegistry,
-    ) -> Result<Outgoing<'a>, EncodeError> {
+    ) -> Outgoing<'a> {
         let mut out = Outgoing::default();
-        let Some(channels) = &self.channels else {
-            if let Some(reason) = self.base_because
-                && in_memory_of_a_backend(message)
-            {
-                out.fallbacks.push((reason, None));
-            }
-            out.parcels
-                .push(Parcel::Base(base, Bytes::encode(message)?));
-            return Ok(out);
-        };
+        let mut fallbacks = Vec::new();
         let mut bytes = None;
         let mut plain = Vec::new();
-        for peer in &channels.peers {
-            let mut fall_back = |reason, error| out.fallbacks.push((reason, error));
+        let peers = self.channels.iter().flat_map(|channels| &channels.peers);
+        for peer in peers {
             match choose(message, peer.peer(), backends) {
                 Choice::HostMemory => {}
-                Choice::Bytes(reason) => fall_back(reason, None),
+                Choice::Bytes(reason) => fallbacks.push(reason),
                 Choice::Descriptor => match peer.describe(message, backends) {
                     Ok(Encoded::Addressed(addressed)) => {
                         out.parcels.push(Parcel::Addressed(addressed));
@@ -178,42 +173,59 @@ impl Routes {
                     }
                     Ok(Encoded::Bytes(same_for_all)) => {
                         bytes.get_or_insert(same_for_all);
-                        fall_back(Fallback::Refused, None);
+                        fallbacks.push(Fallback::Refused);
                     }
                     // What is wrong with the message itself is found again below.
-                    Err(error) => fall_back(Fallback::Failed, Some(error)),
+                    Err(error) => {
+                        fallbacks.push(Fallback::Failed);
+                        out.backend_errors.push(error);
+                    }
                 },
             }
             plain.push(peer);
         }
-        if channels.cpu.is_some() && in_memory_of_a_backend(message) {
-            out.fallbacks.push((Fallback::NotAccepted, None));
+        let cpu = self.channels.as_ref().and_then(|all| all.cpu.as_deref());
+        let shared = match (&self.channels, cpu) {
+            (None, _) => self.base_because,
+            (Some(_), Some(_)) => Some(Fallback::NotAccepted),
+            (Some(_), None) => None,
+        };
+        if let Some(reason) = shared
+            && in_memory_of_a_backend(message)
+        {
+            fallbacks.push(reason);
         }
-        if channels.cpu.is_some() || !plain.is_empty() {
-            let bytes = match bytes {
-                Some(bytes) => bytes,
-                None => Bytes::encode(message)?,
-            };
-            let plain = plain
-                .into_iter()
-                .map(|peer| Parcel::Peer(peer, bytes.clone()));
-            out.parcels.extend(plain);
-            if let Some(cpu) = &channels.cpu {
-                out.parcels.push(Parcel::Cpu(cpu, bytes));
+        let described = !out.parcels.is_empty();
+        if described && cpu.is_none() && plain.is_empty() {
+            return out;
+        }
+        let bytes = match bytes.map_or_else(|| Bytes::encode(message), Ok) {
+            Ok(bytes) => bytes,
+            // What is described already goes its way.
+            Err(error) => {
+                out.error = Some(error);
+                return out;
             }
+        };
+        if described {
+            let plain = plain.into_iter();
+            out.parcels
+                .extend(plain.map(|peer| Parcel::Peer(peer, bytes.clone())));
+            out.parcels.extend(cpu.map(|cpu| Parcel::Cpu(cpu, bytes)));
+        } else {
+            out.parcels.push(Parcel::Base(base, bytes));
         }
-        Ok(out)
+        out.fallbacks = fallbacks;
+        out
     }
 
-    /// Whether Zenoh knows somebody whom a message would reach.
+    /// Whether Zenoh knows somebody whom a message would reach, whichever way it takes.
     pub(crate) fn is_matched(&self, base: &BaseSender) -> bool {
-        match &self.channels {
-            None => base.is_matched(),
-            Some(channels) => {
-                channels.cpu.as_ref().is_some_and(|cpu| cpu.is_matched())
-                    || channels.peers.iter().any(|peer| peer.is_matched())
-            }
-        }
+        let on_a_channel = |channels: &Channels| {
+            channels.cpu.as_ref().is_some_and(|cpu| cpu.is_matched())
+                || channels.peers.iter().any(|peer| peer.is_matched())
+        };
+        base.is_matched() && self.channels.as_ref().is_none_or(on_a_channel)
     }
 
     /// Whether a buffer in memory of `backend` would reach somebody as a descriptor.
@@ -227,11 +239,16 @@ impl Routes {
     }
 }
 
-/// One message on its way, and what could not go as a descriptor.
+/// One message on its way.
 #[derive(Default)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) parcels: Vec<Parcel<'a>>,
-    pub(crate) fallbacks: Vec<(Fallback, Option<EncodeError>)>,
+    /// Why there are bytes among them, once for each need.
+    pub(crate) fallbacks: Vec<Fallback>,
+    /// What backends answered that failed.
+    pub(crate) backend_errors: Vec<EncodeError>,
+    /// Why there are no bytes among them, although some should get them.
+    pub(crate) error: Option<EncodeError>,
 }
 
 /// A serialised message and the one key that it goes to.
@@ -243,6 +260,11 @@ pub(crate) enum Parcel<'a> {
 }
 
 impl Parcel<'_> {
+    /// Whether it is bytes.
+    pub(crate) fn is_bytes(&self) -> bool {
+        !matches!(self, Self::Addressed(_))
+    }
+
     /// Hands it to Zenoh, and calls `described` with the backend of each descriptor that left.
     pub(crate) fn put(
         self,
@@ -270,9 +292,8 @@ enum Choice {
 
 fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> Choice {
     let mut choice = Choice::HostMemory;
-    message.for_each_buffer(&mut |_, buffer| {
-        let name = buffer.backend_type();
-        if name == CPU || matches!(choice, Choice::Descriptor) {
+    for_each_memory(message, |name| {
+        if matches!(choice, Choice::Descriptor) {
             return;
         }
         choice = match peer.metadata(name) {
@@ -289,6 +310,17 @@ fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> C
 
 fn in_memory_of_a_backend<M: Message>(message: &M) -> bool {
     let mut found = false;
-    message.for_each_buffer(&mut |_, buffer| found |= buffer.backend_type() != CPU);
+    for_each_memory(message, |_| found = true);
     found
+}
+
+/// Calls `visit` with the backend of each buffer that is one in ROS too and lies in memory of a backend: only such a one can
+/// be described. (A bounded `uint8[<=n]` cannot be told from it here; it is bytes as well.)
+fn for_each_memory<M: Message>(message: &M, mut visit: impl FnMut(&str)) {
+    message.for_each_buffer(&mut |_, buffer| {
+        let backend = buffer.backend_type();
+        if backend != CPU && buffer.as_any().is::<Buffer<u8>>() {
+            visit(backend);
+        }
+    });
 }

@@ -9,7 +9,8 @@
 mod common;
 
 use std::{
-    sync::{Arc, atomic::Ordering, mpsc::Receiver},
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::Ordering, mpsc::Receiver},
     time::Duration,
 };
 
@@ -22,7 +23,7 @@ use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferMessage, Message as _
 use rosidl_buffer_zenoh::{
     Context, Error, Fallback, Node, Publisher, QosProfile, Subscription, SubscriptionOptions,
     key::{Attachment, Channel, ChannelKey, Gid, TopicKey},
-    zenoh::{Session, Wait as _, sample::Sample},
+    zenoh::{Session, Wait as _, liveliness::LivelinessToken, sample::Sample},
 };
 
 /// What begins a descriptor of the mailbox, behind a frame's number.
@@ -37,6 +38,12 @@ fn frame(number: u32) -> Frame {
 
 fn accepting(names: &str) -> SubscriptionOptions {
     SubscriptionOptions::from(QosProfile::default()).acceptable_buffer_backends(names)
+}
+
+/// With a queue that nothing falls out of.
+fn patient(names: &str) -> SubscriptionOptions {
+    let qos = QosProfile::default().keep_last(10_000);
+    SubscriptionOptions::from(qos).acceptable_buffer_backends(names)
 }
 
 fn key(domain: u32, channel: Channel) -> String {
@@ -54,6 +61,7 @@ struct Scene {
     node: Node,
     publisher: Publisher<Frame>,
     seen: Receiver<Sample>,
+    declared: Mutex<HashMap<Gid, LivelinessToken>>,
 }
 
 impl Scene {
@@ -73,6 +81,7 @@ impl Scene {
             node,
             publisher,
             seen,
+            declared: Mutex::default(),
         };
         // Nobody has a token yet, so these go to the base key.
         let probe = Frame {
@@ -104,9 +113,16 @@ impl Scene {
             self.foreign.zid(),
         );
         let declared = self.foreign.liveliness().declare_token(token.clone());
-        std::mem::forget(declared.wait().unwrap());
+        let gid = Gid::of_token(&token);
+        let declared = declared.wait().unwrap();
+        self.declared.lock().unwrap().insert(gid, declared);
         self.known(there + 1);
-        Gid::of_token(&token)
+        gid
+    }
+
+    fn leave(&self, gid: Gid) {
+        let declared = self.declared.lock().unwrap().remove(&gid);
+        declared.unwrap().undeclare().wait().unwrap();
     }
 
     fn known(&self, count: usize) {
@@ -220,7 +236,7 @@ fn each_subscription_gets_what_it_accepts_on_its_own_channel() {
 }
 
 #[test]
-fn host_memory_goes_as_bytes_and_is_serialised_once() {
+fn host_memory_goes_as_bytes_once_to_all_on_the_base_key() {
     let scene = Scene::new(41);
     let subscriptions = [
         scene.subscribe(accepting("any")),
@@ -232,20 +248,82 @@ fn host_memory_goes_as_bytes_and_is_serialised_once() {
     };
     scene.publisher.publish(&sent).unwrap();
     let passed = scene.passed();
-    assert_eq!(passed.len(), 2);
-    assert!(
-        passed
-            .iter()
-            .all(|(_, payload)| payload == &passed[0].1 && payload.len() == 5012)
-    );
+    assert_eq!(passed.len(), 1, "once for all");
+    assert_eq!(passed[0].0, scene.on(Channel::Base));
+    assert_eq!(passed[0].1.len(), 5012);
     for subscription in &subscriptions {
         assert_eq!(next(subscription), sent);
+        assert_eq!(subscription.stats().received, 1);
     }
     let stats = scene.publisher.stats();
     assert!(
         stats.described.is_empty() && stats.fallbacks.is_empty(),
         "{stats:?}"
     );
+}
+
+#[test]
+fn bytes_and_descriptors_take_turns_and_stay_in_order() {
+    let scene = Scene::new(53);
+    let (memory, bytes) = (
+        scene.subscribe(patient("any")),
+        scene.subscribe(patient("cpu")),
+    );
+    let sent: Vec<Frame> = (0..40)
+        .map(|number| Frame {
+            data: match number % 3 {
+                0 => vec![1; 9000].into(),
+                _ => frame(number).data,
+            },
+            number,
+        })
+        .collect();
+    for frame in &sent {
+        scene.publisher.publish(frame).unwrap();
+    }
+    for subscription in [&memory, &bytes] {
+        for frame in &sent {
+            assert_eq!(&next(subscription), frame);
+        }
+        let stats = subscription.stats();
+        assert_eq!((stats.received, stats.lost), (40, 0), "each once");
+    }
+}
+
+#[test]
+fn when_the_last_that_knows_no_buffers_goes_descriptors_come_back() {
+    let scene = Scene::new(54);
+    let (memory, bytes) = (
+        scene.subscribe(patient("any")),
+        scene.subscribe(patient("cpu")),
+    );
+    let legacy = scene.declare("");
+    let mut number = 0;
+    let mut publish = || {
+        scene.publisher.publish(&frame(number)).unwrap();
+        number += 1;
+    };
+    publish();
+    scene.leave(legacy);
+    // While it is on its way out, messages go on.
+    eventually("its token is gone", || {
+        publish();
+        scene.publisher.subscription_count() == 2
+    });
+    publish();
+    for subscription in [&memory, &bytes] {
+        let mut last = None;
+        for expected in 0..number {
+            let received = next(subscription);
+            assert_eq!(received, frame(expected));
+            last = Some(received.data.backend_type().to_owned());
+        }
+        let is_memory = subscription.gid() == memory.gid();
+        assert_eq!(last.unwrap(), if is_memory { MAILBOX } else { "cpu" });
+        let stats = subscription.stats();
+        let counts = (stats.received, stats.lost, stats.dropped);
+        assert_eq!(counts, (u64::from(number), 0, 0), "no gap, none twice");
+    }
 }
 
 #[test]
@@ -527,7 +605,7 @@ fn tokens_name_backends_as_ros_does() {
 }
 
 #[test]
-fn with_no_backends_all_is_bytes_and_still_on_the_channels() {
+fn with_no_backends_all_is_bytes_on_the_base_key() {
     let domain = domain(50);
     let (foreign, ours) = foreign_and_ours_with(domain, BackendRegistry::new());
     let seen = watch(&foreign, &format!("{domain}/frames/**"));
@@ -543,7 +621,7 @@ fn with_no_backends_all_is_bytes_and_still_on_the_channels() {
     assert_eq!(next(&subscription).data.backend_type(), "cpu");
     assert_eq!(publisher.stats().fallbacks[&Fallback::NotAccepted], 1);
     if let Ok(sample) = seen.recv_timeout(Duration::from_millis(200)) {
-        assert_eq!(sample.key_expr().as_str(), key(domain, Channel::Cpu));
+        assert_eq!(sample.key_expr().as_str(), key(domain, Channel::Base));
     }
 }
 
