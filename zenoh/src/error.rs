@@ -51,6 +51,17 @@ pub enum Error {
         /// The names that are known, with commas between them.
         known: String,
     },
+    /// What a backend says about itself cannot be told to other nodes.
+    #[error(
+        "the metadata {metadata:?} of the buffer backend {name:?} has one of * $ # ? in it, which cannot stand in a \
+         liveliness token: change BufferBackend::backend_metadata"
+    )]
+    BackendMetadata {
+        /// The backend.
+        name: String,
+        /// What it says.
+        metadata: String,
+    },
     /// A Zenoh configuration file cannot be used.
     #[error("the Zenoh configuration file {path:?} ({origin}) cannot be used: {cause}")]
     ConfigFile {

@@ -2,16 +2,21 @@
 //!
 //! Samples of bytes come in undecoded, so one that is dropped for a newer one costs nothing. A sample that may
 //! describe memory of somebody else is decoded at once: from then on the memory is held, and dropping the message lets
-//! it go. What cannot be decoded is counted, logged once for each cause, and passed over.
+//! it go. What cannot be decoded is counted, logged once for each kind of error, and passed over; a backend or a message
+//! type that panics counts as such, and ends neither Zenoh's thread nor the reader's.
 
 use std::{
     collections::HashSet,
+    mem::{Discriminant, discriminant},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use rosidl_buffer_runtime::{BackendRegistry, DecodeError, DecodeErrorKind, Message, cdr};
+use rosidl_buffer_runtime::{
+    BackendError, BackendRegistry, DecodeError, DecodeErrorKind, Message, cdr,
+};
 use zenoh::{
     bytes::ZBytes,
     sample::{Sample, SampleKind},
@@ -24,8 +29,10 @@ use crate::{
     queue::{Queue, Taken, Wait},
 };
 
-/// Different decode errors that are logged; after so many only the counter goes on.
-const MAX_LOGGED_CAUSES: usize = 16;
+type ErrorKind = (
+    Discriminant<DecodeErrorKind>,
+    Option<Discriminant<BackendError>>,
+);
 
 /// Samples that cannot be decoded and are passed over in one go.
 const MAX_UNDECODABLE_AT_ONCE: usize = 1000;
@@ -50,7 +57,8 @@ enum Content<M> {
 #[derive(Default)]
 struct Counts {
     stats: SubscriptionStats,
-    logged: HashSet<String>,
+    logged: HashSet<ErrorKind>,
+    logged_panic: bool,
     logged_attachment: bool,
 }
 
@@ -76,13 +84,15 @@ impl<M: Message> Inbox<M> {
         let Some(info) = self.count(sample) else {
             return;
         };
-        let payload = contiguous(sample.payload().clone());
-        match cdr::decode_payload_with(payload, backends) {
-            Ok(message) => {
-                let content = Content::Message(message);
-                self.queue.push(Waiting { content, info });
-            }
-            Err(error) => self.count_undecodable(&error, &info),
+        let payload = sample.payload().clone();
+        if !may_describe(payload.slices()) {
+            let content = Content::Payload(payload);
+            return self.queue.push(Waiting { content, info });
+        }
+        let decode = || cdr::decode_payload_with(contiguous(payload), backends);
+        if let Some(message) = self.decode_with(decode, &info) {
+            let content = Content::Message(message);
+            self.queue.push(Waiting { content, info });
         }
     }
 
@@ -99,8 +109,10 @@ impl<M: Message> Inbox<M> {
         let info = MessageInfo::new(attachment.as_ref().ok());
         let mut counts = self.counts();
         counts.stats.count(&info);
+        let said = attachment.is_err() && std::mem::replace(&mut counts.logged_attachment, true);
+        drop(counts);
         if let Err(error) = attachment
-            && !std::mem::replace(&mut counts.logged_attachment, true)
+            && !said
         {
             tracing::warn!(
                 "{}: delivered without its source: {error} (said once)",
@@ -156,37 +168,54 @@ impl<M: Message> Inbox<M> {
             Content::Message(message) => return Ok(Some(Received { message, info })),
             Content::Payload(payload) => payload,
         };
-        match cdr::decode_payload(contiguous(payload)) {
-            Ok(message) => Ok(Some(Received { message, info })),
-            Err(error) => {
-                self.count_undecodable(&error, &info);
-                Ok(None)
-            }
-        }
+        let message = self.decode_with(|| cdr::decode_payload(contiguous(payload)), &info);
+        Ok(message.map(|message| Received { message, info }))
     }
 
-    fn count_undecodable(&self, error: &DecodeError, info: &MessageInfo) {
+    /// `None` when it could not be decoded, which is counted.
+    fn decode_with(
+        &self,
+        decode: impl FnOnce() -> std::result::Result<M, DecodeError>,
+        info: &MessageInfo,
+    ) -> Option<M> {
+        let new = match catch_unwind(AssertUnwindSafe(decode)) {
+            Ok(Ok(message)) => return Some(message),
+            Ok(Err(error)) => self.count_undecodable(&error).then(|| error.to_string()),
+            Err(_) => {
+                let why = "the decoder or a backend panicked";
+                let mut counts = self.counts();
+                counts.stats.undecodable += 1;
+                counts.stats.last_decode_error = Some(why.to_owned());
+                let said = std::mem::replace(&mut counts.logged_panic, true);
+                (!said).then(|| why.to_owned())
+            }
+        };
+        if let Some(why) = new {
+            let from = info
+                .publisher_gid
+                .map_or("unknown".to_owned(), |gid| gid.to_string());
+            tracing::warn!(
+                "{}: a sample of publisher {from} was left out: {why} (this kind of error is said once)",
+                self.topic
+            );
+        }
+        None
+    }
+
+    /// Whether there was no such error before.
+    fn count_undecodable(&self, error: &DecodeError) -> bool {
         let mut counts = self.counts();
         let stats = &mut counts.stats;
         let cause = if let DecodeErrorKind::Backend { cause, .. } = error.kind() {
             stats.buffers_lost += 1;
             stats.last_buffer_loss = Some(error.to_string());
-            // Where in the message it stood makes no other cause of it.
-            cause.to_string()
+            Some(discriminant(cause))
         } else {
             stats.undecodable += 1;
             stats.last_decode_error = Some(error.to_string());
-            error.to_string()
+            None
         };
-        if counts.logged.len() < MAX_LOGGED_CAUSES && counts.logged.insert(cause) {
-            let from = info
-                .publisher_gid
-                .map_or("unknown".to_owned(), |gid| gid.to_string());
-            tracing::warn!(
-                "{}: a sample of publisher {from} was left out: {error} (said once)",
-                self.topic
-            );
-        }
+        counts.logged.insert((discriminant(error.kind()), cause))
     }
 
     pub(crate) fn stats(&self) -> SubscriptionStats {
@@ -217,6 +246,40 @@ impl<M: Message> Inbox<M> {
     }
 }
 
+/// Whether the words that begin a descriptor stand anywhere in a payload where words stand: if not, it is bytes and needs
+/// no hurry. That they stand there by chance costs an early decoding, and nothing else.
+fn may_describe<'a>(slices: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut marked = false;
+    let mut found = |word: [u8; 4]| {
+        let magic = marked && (word == *b"2SOR" || word == *b"ROS2");
+        marked = word == [0xFF; 4];
+        magic
+    };
+    // A word may lie across the border of two slices.
+    let (mut part, mut filled) = ([0; 4], 0);
+    for mut slice in slices {
+        if filled > 0 {
+            let taken = slice.len().min(4 - filled);
+            part[filled..filled + taken].copy_from_slice(&slice[..taken]);
+            filled += taken;
+            slice = &slice[taken..];
+            if filled < 4 {
+                continue;
+            }
+            if found(part) {
+                return true;
+            }
+        }
+        let (words, rest) = slice.as_chunks();
+        if words.iter().any(|word| found(*word)) {
+            return true;
+        }
+        part[..rest.len()].copy_from_slice(rest);
+        filled = rest.len();
+    }
+    false
+}
+
 /// The payload as one piece: Zenoh's own memory when it is one already, else copied once.
 fn contiguous(payload: ZBytes) -> Bytes {
     struct Owner(ZBytes);
@@ -229,4 +292,33 @@ fn contiguous(payload: ZBytes) -> Bytes {
         return Bytes::from(payload.to_bytes().into_owned());
     }
     Bytes::from_owner(Owner(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_found_wherever_slices_end() {
+        let mut payload = vec![7; 20];
+        payload.extend(*b"\xff\xff\xff\xff2SOR");
+        payload.extend([7; 9]);
+        for first in 0..payload.len() {
+            for second in first..payload.len() {
+                let slices = [
+                    &payload[..first],
+                    &payload[first..second],
+                    &payload[second..],
+                ];
+                assert!(may_describe(slices.into_iter()), "{first} {second}");
+                let misplaced = [&payload[1..=first.max(1)], &payload[first.max(1) + 1..]];
+                assert!(!may_describe(misplaced.into_iter()), "{first}");
+            }
+        }
+        let other_order = [&b"\0\0\0\0\xff\xff\xff\xffROS2"[..]];
+        assert!(may_describe(other_order.into_iter()));
+        for bytes in [&[0xFF; 64][..], b"2SOR2SOR", b"\xff\xff\xff\xff", b""] {
+            assert!(!may_describe([bytes].into_iter()), "{bytes:?}");
+        }
+    }
 }

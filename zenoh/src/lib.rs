@@ -51,6 +51,7 @@ mod graph;
 mod inbox;
 mod info;
 pub mod key;
+mod later;
 mod node;
 mod options;
 mod publisher;

@@ -139,14 +139,18 @@ impl Node {
         let type_hash = M::type_hash().to_string();
         let key = TopicKey::new(self.domain_id(), &topic, M::TYPE_NAME, &type_hash);
         let context = self.context();
-        let named = named(context.backends(), &topic)?;
         let knows_buffers = M::HAS_ROS_BUFFERS && !qos.is_transient_local();
+        let named = if knows_buffers {
+            Some(check_metadata(named(context.backends(), &topic)?)?)
+        } else {
+            None
+        };
         let endpoint = Endpoint {
             topic,
             dds_type: key.dds_type.clone(),
             type_hash,
             qos,
-            backends: knows_buffers.then_some(named),
+            backends: named,
         };
         let token = token(
             context,
@@ -162,6 +166,18 @@ impl Node {
             token,
             knows_buffers,
         })
+    }
+}
+
+/// What a backend says about itself becomes part of a key, in which these characters mean something else.
+fn check_metadata(backends: Vec<Backend>) -> Result<Vec<Backend>> {
+    let breaks_a_key = |backend: &&Backend| backend.metadata.contains(['*', '$', '#', '?']);
+    match backends.iter().find(breaks_a_key) {
+        None => Ok(backends),
+        Some(backend) => Err(Error::BackendMetadata {
+            name: backend.name.clone(),
+            metadata: backend.metadata.clone(),
+        }),
     }
 }
 

@@ -48,6 +48,12 @@ impl SubscriptionOptions {
     /// Left unsaid, it is every backend whose memory the host reads in place, such as `shm`: a program that uses
     /// [`Buffer::as_slice`](rosidl_buffer_runtime::Buffer::as_slice) sees no difference but speed. Device memory has to
     /// be asked for. (In ROS, unsaid means `"cpu"`.)
+    ///
+    /// As in ROS, this means nothing where buffers never travel as anything but bytes: for types without `uint8[]`, and with
+    /// `transient_local`.
+    ///
+    /// A C++ publisher of images in CUDA memory describes it also to processes that cannot be reached with it; until this
+    /// project has that backend, and for subscriptions on other hosts, `"cpu"` is what such a topic needs.
     pub fn acceptable_buffer_backends(mut self, names: &str) -> Self {
         self.acceptable = Some(names.to_owned());
         self
@@ -72,7 +78,11 @@ impl SubscriptionOptions {
                 .map(str::trim)
                 .filter(|name| !name.is_empty())
         };
-        for name in asked().filter(|name| ![CPU, ANY].contains(name)) {
+        // As in ROS: beside it, other names are not looked at.
+        if asked().any(|name| name == ANY) {
+            return Ok(known().collect());
+        }
+        for name in asked().filter(|name| *name != CPU) {
             if !registry.contains(name) {
                 return Err(Error::UnknownBackend {
                     topic: topic.to_owned(),
@@ -85,11 +95,7 @@ impl SubscriptionOptions {
                 accepted.push(name.to_owned());
             }
         }
-        Ok(if asked().any(|name| name == ANY) {
-            known().collect()
-        } else {
-            accepted
-        })
+        Ok(accepted)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     info::{Fallback, PublicationStats, now},
     key::{Attachment, Entity, EntityKind, Gid},
+    later::putting_off,
     node::{EndpointName, Node},
     options::all_backends,
     qos::QosProfile,
@@ -124,28 +125,29 @@ impl<M: Message> Publisher<M> {
     fn send(&self, parcels: Vec<Parcel<'_>>, fallbacks: Vec<Fallback>) -> Option<zenoh::Error> {
         let mut sent = PublicationStats::default();
         let (mut any, mut any_bytes, mut refusal) = (false, false, None);
-        // Held while sending: two threads must not overtake each other between number and network.
-        let mut number = lock(&self.sequence_number);
-        *number += 1;
-        let attachment = Attachment {
-            sequence_number: *number,
-            source_timestamp: now(),
-            gid: self.name.gid,
-        };
-        for parcel in parcels {
-            let is_bytes = parcel.is_bytes();
-            match parcel.put(&attachment, |backend| sent.count_described(backend)) {
-                Ok(()) => {
-                    any = true;
-                    any_bytes |= is_bytes;
-                }
-                Err(cause) => {
-                    sent.refused += 1;
-                    refusal.get_or_insert(cause);
+        putting_off(|| {
+            // Held while sending: two threads must not overtake each other between number and network.
+            let mut number = lock(&self.sequence_number);
+            *number += 1;
+            let attachment = Attachment {
+                sequence_number: *number,
+                source_timestamp: now(),
+                gid: self.name.gid,
+            };
+            for parcel in parcels {
+                let is_bytes = parcel.is_bytes();
+                match parcel.put(&attachment, |backend| sent.count_described(backend)) {
+                    Ok(()) => {
+                        any = true;
+                        any_bytes |= is_bytes;
+                    }
+                    Err(cause) => {
+                        sent.refused += 1;
+                        refusal.get_or_insert(cause);
+                    }
                 }
             }
-        }
-        drop(number);
+        });
         sent.published = u64::from(any);
         let mut stats = lock(&self.stats);
         stats.add(sent);

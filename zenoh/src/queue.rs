@@ -10,6 +10,8 @@ use std::{
     time::Instant,
 };
 
+use crate::later::later;
+
 /// What a reader finds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken<T> {
@@ -64,7 +66,10 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn push(&self, item: T) {
+    pub(crate) fn push(&self, item: T)
+    where
+        T: 'static,
+    {
         let mut state = self.lock();
         if state.closed {
             return;
@@ -76,7 +81,9 @@ impl<T> Queue<T> {
         }
         state.items.push_back(item);
         self.wake(state);
-        drop(oldest);
+        if oldest.is_some() {
+            later(move || drop(oldest));
+        }
     }
 
     /// No more items; readers get those that are there.
@@ -140,7 +147,9 @@ impl<T> Queue<T> {
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.ready.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        if !wakers.is_empty() {
+            later(move || wakers.into_iter().for_each(Waker::wake));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

@@ -3,7 +3,8 @@
 //! A subscription to a type with buffers reads two keys: the topic's own, and the channel that its token leads
 //! publishers to. Only what comes on the channel of a subscription that accepts other memories than the host's may
 //! describe such memory. Three ways to read: `recv` and its kin block, `recv_async` is a future for any executor, and a callback
-//! runs on a thread of its own. Nothing of the user's runs on Zenoh's threads.
+//! runs on a thread of its own. No callback of the user's runs on Zenoh's threads; backends do, which take memory when its
+//! descriptor arrives, and what falls out of a full queue is dropped there.
 
 use std::{
     marker::PhantomData,

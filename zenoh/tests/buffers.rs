@@ -469,6 +469,7 @@ fn descriptors_are_read_on_the_own_channel_only() {
     assert_eq!(stats.undecodable, 1);
     scene.foreign.put(own, vec![0, 1, 0, 0, 1]).wait().unwrap();
     eventually("nonsense is no loss of memory", || {
+        assert!(memory.try_recv().unwrap().is_none());
         memory.stats().undecodable == 2
     });
 }
@@ -598,10 +599,11 @@ fn tokens_name_backends_as_ros_does() {
     for part in ["/frames", "\"mailbox,cuda\"", "\"cuda\"", "there [mailbox]"] {
         assert!(text.contains(part), "{text}");
     }
-    assert!(matches!(
-        node.create_subscription::<Text>("text", accepting("cuda")),
-        Err(Error::UnknownBackend { .. })
-    ));
+    // As in ROS: `any` is looked for first, and nobody asks where there are no buffers.
+    let all = node.create_subscription::<Frame>("frames", accepting("cuda,any"));
+    assert!(all.is_ok());
+    let text = node.create_subscription::<Text>("text", accepting("cuda"));
+    assert!(text.is_ok());
 }
 
 #[test]
@@ -733,4 +735,44 @@ fn subscriptions_tell_the_backend_of_publishers_of_their_topic_and_nobody_else()
     eventually("it is known", || bytes_only.publisher_count() == 3);
     assert!(!mailbox.discovered.lock().unwrap().contains("too/late"));
     assert!(!ADDRESS.is_empty());
+}
+
+#[test]
+fn metadata_that_would_break_a_key_is_refused() {
+    let mailbox = Mailbox::at("house*1");
+    let context = builder(domain(55)).backends(mailbox.registry());
+    let node = context.build().unwrap().create_node("node").unwrap();
+    let qos = QosProfile::default();
+    let error = node.create_publisher::<Frame>("frames", qos).unwrap_err();
+    assert!(matches!(error, Error::BackendMetadata { .. }), "{error}");
+    assert!(error.to_string().contains("\"house*1\""), "{error}");
+    let bytes_only = node.create_subscription::<Frame>("frames", accepting("cpu"));
+    assert!(bytes_only.is_ok());
+    assert!(node.create_publisher::<Text>("text", qos).is_ok());
+}
+
+#[test]
+fn a_backend_that_panics_ends_no_thread_and_bytes_wait_undecoded() {
+    let scene = Scene::new(56);
+    let subscription = scene.subscribe(accepting("any"));
+    let other = scene.declare("/backends:mailbox:house%3A1%3B50%25");
+    scene.mailbox.panics.store(true, Ordering::SeqCst);
+    scene.publisher.publish(&frame(1)).unwrap();
+    eventually("the panic is counted", || {
+        subscription.stats().undecodable == 1
+    });
+    let stats = subscription.stats();
+    assert!(stats.last_decode_error.unwrap().contains("panicked"));
+    scene.mailbox.panics.store(false, Ordering::SeqCst);
+    scene.publisher.publish(&frame(2)).unwrap();
+    assert_eq!(next(&subscription), frame(2));
+
+    // Bytes on the own channel are looked at when they are taken.
+    let own = scene.on(Channel::Buffer(subscription.gid()));
+    scene.foreign.put(own, vec![0, 1, 0, 0, 1]).wait().unwrap();
+    eventually("it has arrived", || subscription.stats().received == 3);
+    assert_eq!(subscription.stats().undecodable, 1);
+    assert!(subscription.try_recv().unwrap().is_none());
+    assert_eq!(subscription.stats().undecodable, 2);
+    scene.leave(other);
 }

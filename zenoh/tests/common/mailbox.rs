@@ -26,6 +26,9 @@ pub(crate) struct Mailbox {
     pub(crate) retracted: AtomicU64,
     /// Makes `create_descriptor` fail.
     pub(crate) broken: std::sync::atomic::AtomicBool,
+    /// Makes `from_descriptor` panic.
+    pub(crate) panics: std::sync::atomic::AtomicBool,
+    address: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, BufferMessage)]
@@ -57,12 +60,18 @@ impl Storage for Paper {
 
 impl Mailbox {
     pub(crate) fn new() -> Arc<Self> {
+        Self::at(ADDRESS)
+    }
+
+    pub(crate) fn at(address: &'static str) -> Arc<Self> {
         Arc::new(Self {
+            address,
             letters: Mutex::default(),
             next: AtomicU64::new(0),
             discovered: Mutex::default(),
             retracted: AtomicU64::new(0),
             broken: false.into(),
+            panics: false.into(),
         })
     }
 
@@ -95,7 +104,7 @@ impl BufferBackend for Mailbox {
     }
 
     fn backend_metadata(&self) -> String {
-        ADDRESS.to_owned()
+        self.address.to_owned()
     }
 
     fn is_host_readable(&self) -> bool {
@@ -135,6 +144,7 @@ impl BufferBackend for Mailbox {
     }
 
     fn from_descriptor(&self, descriptor: Letter) -> Result<Arc<dyn Storage>, BackendError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "burned fingers");
         let letter = self.letters.lock().unwrap().remove(&descriptor.number);
         letter.ok_or(BackendError::Lost(Loss::Expired))
     }
