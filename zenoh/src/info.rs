@@ -74,7 +74,8 @@ pub(crate) fn now() -> i64 {
 pub struct SubscriptionStats {
     /// Samples that arrived.
     pub received: u64,
-    /// Samples that never arrived, by the gaps in the publishers' sequence numbers.
+    /// Samples that never arrived, by the gaps in the publishers' sequence numbers. Of publishers that are not ours, this is
+    /// right as far as they number each message once for all channels of its topic, and only those that they send.
     pub lost: u64,
     /// Samples that arrived and were dropped for newer ones, because nobody took them in time.
     pub dropped: u64,

@@ -29,7 +29,9 @@
 //! # Memory that processes share
 //!
 //! A buffer in shared memory (`rosidl_buffer_runtime::shm`) reaches a subscription on the same host where it lies: what travels is
-//! a descriptor, on a channel of that subscription's own. Every other subscription gets the bytes. Nothing has to be set for this;
+//! a descriptor, on a channel of that subscription's own. Every other subscription gets the bytes. A message that nobody takes as a
+//! descriptor goes under the topic's own key, once for all; one that somebody does goes under the channels' keys only, so a plain
+//! Zenoh program without a ROS token, which reads the topic's own key alone, does not see it. Nothing has to be set for this;
 //! [`SubscriptionOptions::acceptable_buffer_backends`] and [`ContextBuilder::backends`] set something else,
 //! [`Publisher::stats`] and [`Subscription::stats`] count, and [`Fallback`] lists the reasons for bytes.
 //!

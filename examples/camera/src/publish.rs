@@ -123,8 +123,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             canvas.elsewhere
         );
     }
-    for (reason, count) in publisher.stats().fallbacks {
+    let fallbacks = publisher.stats().fallbacks;
+    for (reason, count) in &fallbacks {
         eprintln!("{count} frames drawn in shared memory were sent as bytes: {reason:?}");
+    }
+    let all_shared = canvas.elsewhere == 0 && fallbacks.is_empty();
+    if options.backend == Backend::Shm && !all_shared {
+        return Err("--backend shm, and not every frame was sent in shared memory".into());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -30,6 +30,11 @@ impl Report {
         *self.backends.entry(backend.to_owned()).or_default() += 1;
     }
 
+    /// Whether every frame that arrived came in this memory.
+    pub(crate) fn is_all_in(&self, backend: &str) -> bool {
+        self.backends.keys().all(|name| name == backend)
+    }
+
     /// The latency that `share` of all frames stayed within, in microseconds.
     fn percentile(&self, share: f64) -> u128 {
         let mut sorted = self.latencies.clone();
@@ -113,7 +118,9 @@ mod tests {
             ),
             "{line}"
         );
+        assert!(report.is_all_in("cpu"));
         report.arrived(100, Duration::ZERO, "shm");
+        assert!(!report.is_all_in("cpu") && !report.is_all_in("shm"));
         assert!(
             report.to_string().contains(" backend=cpu:3,shm:1 "),
             "{report}"

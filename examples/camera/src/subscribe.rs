@@ -10,7 +10,7 @@ use rosidl_buffer_zenoh::{MessageInfo, QosProfile};
 use crate::picture::{PIXEL, Source, save};
 use crate::report::Report;
 use crate::ros::sensor_msgs::msg::Image;
-use crate::{Options, Role};
+use crate::{Backend, Options, Role};
 
 /// How long to wait for the first frame.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -166,6 +166,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("last frame: {}", options.output.display());
     }
     println!("{report}");
+    if options.backend == Backend::Shm && (stats.buffers_lost > 0 || !report.is_all_in("shm")) {
+        return Err("--backend shm, and not every frame came in shared memory".into());
+    }
     Ok(if report.corrupt == 0 && report.frames > 0 {
         ExitCode::SUCCESS
     } else {

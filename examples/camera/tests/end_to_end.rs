@@ -1,10 +1,11 @@
 //! The program as a user starts it: two processes, frames, a PNG, one line at the end.
 #![allow(clippy::unwrap_used)]
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-/// Each run in a domain of its own, away from whatever else runs on the machine.
-fn camera(domain: u32, args: &[&str]) -> Output {
+/// Each run in a domain of its own, away from whatever else runs on the machine, other runs of this test included.
+fn camera(run: u32, args: &[&str]) -> Output {
+    let domain = 100_000_000 + std::process::id() % 1_000_000 * 16 + run;
     Command::new(env!("CARGO_BIN_EXE_camera"))
         .env("ROS_DOMAIN_ID", domain.to_string())
         .args(args)
@@ -24,16 +25,12 @@ fn last_line(output: &Output) -> String {
 fn drawn_frames_arrive_in_the_memory_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("last.png");
-    for (domain, backend, arrives) in [
-        (194, "cpu", "cpu"),
-        (195, "shm", "shm"),
-        (196, "auto", "shm"),
-    ] {
+    for (run, backend, arrives) in [(4, "cpu", "cpu"), (5, "shm", "shm"), (6, "auto", "shm")] {
         let size = [
             "--frames", "8", "--width", "64", "--height", "48", "--rate", "50",
         ];
         let rest = ["--backend", backend, "--output", path.to_str().unwrap()];
-        let output = camera(domain, &[&size[..], &rest].concat());
+        let output = camera(run, &[&size[..], &rest].concat());
         let line = last_line(&output);
         let expected = format!("camera: frames=8 lost=0 corrupt=0 backend={arrives} p50_us=");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -50,7 +47,7 @@ fn drawn_frames_arrive_and_the_last_is_a_picture() {
     let first = folder.path().join("first.png");
     let path = first.to_str().unwrap();
     let output = camera(
-        191,
+        1,
         &[
             "--frames", "8", "--width", "64", "--height", "48", "--rate", "50", "--output", path,
         ],
@@ -76,7 +73,7 @@ fn drawn_frames_arrive_and_the_last_is_a_picture() {
     // What was received can be sent again.
     let second = folder.path().join("second.png");
     let output = camera(
-        192,
+        2,
         &[
             "--frames",
             "1",
@@ -96,7 +93,7 @@ fn drawn_frames_arrive_and_the_last_is_a_picture() {
 
 #[test]
 fn a_picture_that_cannot_be_read_is_one_clear_error() {
-    let output = camera(193, &["--input", "/nowhere.png"]);
+    let output = camera(3, &["--input", "/nowhere.png"]);
     assert!(!output.status.success());
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
@@ -104,4 +101,33 @@ fn a_picture_that_cannot_be_read_is_one_clear_error() {
         "{error}"
     );
     assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn shm_asked_for_and_not_had_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("last.png");
+    let half = |role: &str, backend: &str| {
+        let domain = 100_000_000 + std::process::id() % 1_000_000 * 16 + 7;
+        Command::new(env!("CARGO_BIN_EXE_camera"))
+            .env("ROS_DOMAIN_ID", domain.to_string())
+            .args(["--role", role, "--backend", backend, "--frames", "3"])
+            .args(["--width", "64", "--height", "48", "--output"])
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let subscriber = half("subscriber", "shm");
+    let publisher = half("publisher", "cpu");
+    assert!(publisher.wait_with_output().unwrap().status.success());
+    let output = subscriber.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{error}");
+    assert!(
+        error.contains("not every frame came in shared memory"),
+        "{error}"
+    );
+    assert!(last_line(&output).contains(" backend=cpu "), "{error}");
 }
