@@ -52,8 +52,8 @@ impl SubscriptionOptions {
     /// As in ROS, this means nothing where buffers never travel as anything but bytes: for types without `uint8[]`, and with
     /// `transient_local`.
     ///
-    /// A C++ publisher of images in CUDA memory describes it also to processes that cannot be reached with it; until this
-    /// project has that backend, and for subscriptions on other hosts, `"cpu"` is what such a topic needs.
+    /// A C++ publisher of buffers in CUDA memory sends descriptors also to subscriptions that cannot reach that memory, and
+    /// those get nothing. With such publishers on the topic, ask for `"cpu"`.
     pub fn acceptable_buffer_backends(mut self, names: &str) -> Self {
         self.acceptable = Some(names.to_owned());
         self
