@@ -107,6 +107,11 @@ pub enum Loss {
         "the sample is lost: its memory was used again before the descriptor arrived; each descriptor can be taken once, before the writer's deadline"
     )]
     Reused,
+    /// The writer's process ended before the content was written.
+    #[error(
+        "the sample is lost: the process that wrote it ended before it was done; the next writer's samples are not affected"
+    )]
+    Unfinished,
 }
 
 /// The error beneath another: shared, so that both can be cloned, and equal to its own clones only.

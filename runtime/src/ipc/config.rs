@@ -18,6 +18,8 @@ pub(crate) const FRESH: Duration = Duration::from_secs(2);
 pub(crate) const REST: Duration = Duration::from_secs(1);
 /// How long frames of a publisher that is gone may still be taken.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
+/// How long after the end of a publisher's process its memory is released: what the system still undoes is undone by then.
+pub(crate) const RELEASE: Duration = Duration::from_millis(100);
 /// A publisher that could not be reached is tried again after this time, then after twice as long each time.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// How often that time doubles: up to half a minute.

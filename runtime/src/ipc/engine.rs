@@ -146,7 +146,7 @@ impl<M: Memory> Engine<M> {
         })
     }
 
-    #[cfg(feature = "cuda")]
+    #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn memory(&self) -> &M {
         &self.shared.memory
     }
@@ -316,3 +316,6 @@ impl<M: Memory> Drop for Engine<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

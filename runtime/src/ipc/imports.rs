@@ -32,6 +32,7 @@ pub(crate) struct Reading {
     pub(crate) lost_expired: AtomicU64,
     pub(crate) lost_reused: AtomicU64,
     pub(crate) lost_unreachable: AtomicU64,
+    lost_unfinished: AtomicU64,
     imports: AtomicUsize,
     imported_bytes: AtomicU64,
     /// Counts uses, so that the longest unused block is known.
@@ -50,6 +51,7 @@ impl Reading {
         stats.lost_expired += self.lost_expired.load(Ordering::Relaxed);
         stats.lost_reused += self.lost_reused.load(Ordering::Relaxed);
         stats.lost_unreachable += self.lost_unreachable.load(Ordering::Relaxed);
+        stats.lost_unfinished += self.lost_unfinished.load(Ordering::Relaxed);
     }
 
     /// Counts a descriptor that could not be taken, and says why.
@@ -162,9 +164,12 @@ pub(crate) struct Writer<M: Memory> {
     id: EngineId,
     connection: Connection,
     lease: Lease,
+    common: Option<M::Common>,
     memory: Arc<M>,
     fork: Arc<ForkGuard>,
     reading: Arc<Reading>,
+    /// That it ended in the middle of a frame was said.
+    said: AtomicBool,
     state: Mutex<State<M>>,
     /// A block came, or none will come any more.
     arrived: Condvar,
@@ -187,6 +192,7 @@ impl<M: Memory> Writer<M> {
         id: EngineId,
         connection: Connection,
         lease: Lease,
+        common: Option<M::Common>,
         memory: Arc<M>,
         fork: Arc<ForkGuard>,
         reading: Arc<Reading>,
@@ -195,9 +201,11 @@ impl<M: Memory> Writer<M> {
             id,
             connection,
             lease,
+            common,
             memory,
             fork,
             reading,
+            said: AtomicBool::new(false),
             state: Mutex::new(State {
                 blocks: HashMap::new(),
                 closed: false,
@@ -280,7 +288,7 @@ impl<M: Memory> Writer<M> {
                 drop(state);
                 drop(before); // may unmap; not under the lock
             }
-            Ok(ToReader::Welcome { .. } | ToReader::Refused { .. }) => {
+            Ok(ToReader::Welcome { .. } | ToReader::Common | ToReader::Refused { .. }) => {
                 tracing::debug!(writer = %self.id, "a second greeting was left out");
             }
             Err(error) => {
@@ -319,6 +327,23 @@ impl<M: Memory> Writer<M> {
         self.arrived.notify_all();
     }
 
+    /// Whether somebody may wait for what this process's blocks have in common.
+    pub(crate) fn has_common(&self) -> bool {
+        self.common.is_some()
+    }
+
+    /// The process is gone: whoever waits for what it was still writing waits no longer.
+    pub(crate) fn release(&self) {
+        if let Some(common) = &self.common {
+            M::release(common);
+        }
+    }
+
+    fn is_unfinished(&self, cell: u32, generation: u64) -> bool {
+        let common = self.common.as_ref();
+        common.is_some_and(|common| M::is_unfinished(common, cell, generation))
+    }
+
     fn tick(&self) -> u64 {
         self.reading.clock.fetch_add(1, Ordering::Relaxed)
     }
@@ -339,6 +364,14 @@ impl<M: Memory> Writer<M> {
             cell: ticket.cell,
             generation: ticket.generation,
         };
+        if self.is_unfinished(ticket.cell, ticket.generation) {
+            return Err(Loss::Unfinished.into()); // counted as it is given back
+        }
+        if let Some(len) = self.common.as_ref().and_then(|common| M::len(common, ticket.cell))
+            && ticket.offset + ticket.size > len
+        {
+            return Err(malformed(format!("{} bytes at {} where {len} were written", ticket.size, ticket.offset)));
+        }
         let import = self.import(ticket).inspect_err(|_| {
             self.reading.lost_unreachable.fetch_add(1, Ordering::Relaxed);
         })?;
@@ -469,10 +502,18 @@ struct Held<M: Memory> {
 
 impl<M: Memory> Drop for Held<M> {
     fn drop(&mut self) {
+        let writer = &self.writer;
         // In a forked child the reference is still the parent's.
-        if !self.writer.fork.is_child()
-            && let Some(atomic) = self.writer.lease.cell(self.cell)
-        {
+        if writer.fork.is_child() {
+            return;
+        }
+        if writer.is_unfinished(self.cell, self.generation) {
+            writer.reading.lost_unfinished.fetch_add(1, Ordering::Relaxed);
+            if !writer.said.swap(true, Ordering::Relaxed) {
+                tracing::warn!(writer = %writer.id, "a publisher ended before it had written what it sent: that is lost (said once)");
+            }
+        }
+        if let Some(atomic) = writer.lease.cell(self.cell) {
             cell::release(atomic, self.generation);
         }
     }
@@ -492,6 +533,18 @@ impl<M: Memory> ReadHandle<M> {
     /// and this handle holds nothing.
     pub(crate) fn is_inherited(&self) -> bool {
         self.held.writer.fork.is_child()
+    }
+
+    /// What all blocks of its process have in common; `None` for a memory that has nothing of the kind.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn common(&self) -> Option<&M::Common> {
+        self.held.writer.common.as_ref()
+    }
+
+    /// Where the block stands, and at which use.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn place(&self) -> (u32, u64) {
+        (self.held.cell, self.held.generation)
     }
 }
 

@@ -17,9 +17,7 @@ use super::atomic::{AtomicU64, Ordering};
 
 /// Number of cells of a lease, and so of blocks that a writer can share at a time.
 pub(crate) const CELLS: usize = 1024;
-/// Bytes from one cell to the next: a cache line, so that readers of different blocks do not slow each other.
-const STRIDE: usize = 64;
-const LEASE_LEN: usize = CELLS * STRIDE;
+const LEASE_LEN: usize = CELLS * Lease::STRIDE;
 const LEASE_SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
     .union(SealFlags::SEAL);
@@ -162,6 +160,9 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// Bytes from one cell to the next: a cache line, so that readers of different blocks do not slow each other.
+    pub(crate) const STRIDE: usize = 64;
+
     /// Writer: a new lease, all cells free, and the file for the reader.
     pub(crate) fn create() -> io::Result<(Self, OwnedFd)> {
         let fd = memfd("rosidl_buffer-lease", LEASE_LEN as u64)?;
@@ -184,13 +185,30 @@ impl Lease {
         Ok(Self { mapping })
     }
 
+    /// All cells, the first at its start.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     /// The cell of the block in the writer's slot `index`; `None` from [`CELLS`] on.
     pub(crate) fn cell(&self, index: u32) -> Option<&AtomicU64> {
+        self.word(index, 0)
+    }
+
+    /// Another word of the same cache line.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn beside(&self, index: u32) -> Option<&AtomicU64> {
+        self.word(index, size_of::<u64>())
+    }
+
+    fn word(&self, index: u32, offset: usize) -> Option<&AtomicU64> {
         let index = usize::try_from(index).ok().filter(|&index| index < CELLS)?;
-        // SAFETY: `index < CELLS`, so the cell ends within the `CELLS * STRIDE` bytes of the mapping.
-        let cell = unsafe { self.mapping.as_ptr().add(index * STRIDE) };
+        let at = index * Self::STRIDE + offset;
+        // SAFETY: `index < CELLS` and the offset is 0 or 8, so the word ends within the `LEASE_LEN` bytes of the mapping.
+        let cell = unsafe { self.mapping.as_ptr().add(at) };
         // SAFETY: mapped for reading and writing while `self` is borrowed; of a size that is sealed, or private; aligned to
-        // 64 bytes; any bits are a valid `u64`; all processes access it atomically, and in this one nothing else points there.
+        // 8 bytes; any bits are a valid `u64`; all processes access it atomically, and in this one nothing else points there.
         Some(unsafe { cell.cast::<AtomicU64>().as_ref() })
     }
 }

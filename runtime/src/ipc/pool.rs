@@ -147,7 +147,7 @@ impl<M: Memory> Pool<M> {
             return Err(error);
         };
         Self::finish(state);
-        let made = self.memory.create(domain, size);
+        let made = self.memory.create(domain, place.cell, size);
         let mut state = self.lock();
         match made {
             Ok(Created { block, fd, extra }) => {

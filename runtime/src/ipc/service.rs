@@ -8,12 +8,12 @@ use core::sync::atomic::Ordering;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
-use super::config::{GRACE, GREETING, MAX_GREETING};
+use super::config::{GRACE, GREETING, MAX_GREETING, RELEASE};
 use super::engine::Shared;
 use super::identity::{EngineId, Identity};
 use super::imports::{Pumped, Writer};
@@ -47,6 +47,8 @@ enum Source<M: Memory> {
     Welcoming {
         connection: Connection,
         publisher: EngineId,
+        /// It has let us in, and what its blocks have in common is still to come.
+        lease: Option<Lease>,
         since: Instant,
     },
     /// A publisher that we read from.
@@ -58,6 +60,13 @@ enum Source<M: Memory> {
     },
     /// Readable once the process behind another source ended.
     Exit { of: u64, fd: OwnedFd },
+    /// A publisher that went, and whose memory is to be released when its process is gone too: an engine may end in a
+    /// process that goes on, and that still writes.
+    Leaving {
+        writer: Weak<Writer<M>>,
+        exit: Option<OwnedFd>,
+        due: Option<Instant>,
+    },
 }
 
 pub(super) struct Service<M: Memory> {
@@ -149,6 +158,7 @@ impl<M: Memory> Service<M> {
                     let of = *of;
                     self.ended(of);
                 }
+                Some(Source::Leaving { .. }) => self.left(token),
                 None => {} // removed by an earlier event of the same batch
             },
         }
@@ -279,7 +289,12 @@ impl<M: Memory> Service<M> {
             }
             return refuse(&connection, Refusal::Readers);
         };
-        if let Err(error) = connection.send(&message[..len], Some(fd.as_fd())) {
+        let mut sent = connection.send(&message[..len], Some(fd.as_fd()));
+        if let (Ok(()), Some(common)) = (&sent, self.shared.memory.common()) {
+            let len = ToReader::Common.write(&mut message);
+            sent = connection.send(&message[..len], Some(common));
+        }
+        if let Err(error) = sent {
             let reader = state.readers.remove(slot);
             drop(state);
             drop(reader);
@@ -392,6 +407,7 @@ impl<M: Memory> Service<M> {
         let added = self.add(Source::Welcoming {
             connection,
             publisher: engine,
+            lease: None,
             since: Instant::now(),
         });
         if added.is_none() {
@@ -399,12 +415,12 @@ impl<M: Memory> Service<M> {
         }
     }
 
-    /// The answer of a publisher.
+    /// The answer of a publisher: the lease, then what its blocks have in common, if there is such a thing.
     fn welcomed(&mut self, token: u64) {
-        let Some(Source::Welcoming { connection, publisher, .. }) = self.sources.get(&token) else {
+        let Some(Source::Welcoming { connection, publisher, lease, .. }) = self.sources.get(&token) else {
             return;
         };
-        let publisher = *publisher;
+        let (publisher, is_let_in) = (*publisher, lease.is_some());
         let mut message = [0; MAX_MESSAGE];
         let (len, fd) = match connection.receive(&mut message) {
             Ok(Received::Message { len, fd }) => (len, fd),
@@ -412,31 +428,54 @@ impl<M: Memory> Service<M> {
             Ok(Received::Closed) => return self.unwelcome(token, "it closed the connection", true),
             Err(error) => return self.unwelcome(token, &error.to_string(), true),
         };
-        let lease = match ToReader::parse(&message[..len]) {
-            Ok(ToReader::Welcome { writer }) if EngineId(writer) == publisher => match fd {
-                Some(fd) => Lease::open(fd),
-                None => Err(io::Error::other("no lease came along: is the limit of open files reached?")),
-            },
+        let fd = fd.ok_or_else(|| io::Error::other("no file came along: is the limit of open files reached?"));
+        match ToReader::parse(&message[..len]) {
+            Ok(ToReader::Welcome { writer }) if EngineId(writer) == publisher && !is_let_in => {
+                match fd.and_then(Lease::open) {
+                    Ok(lease) if self.shared.memory.common().is_none() => self.read_from(token, lease, None),
+                    Ok(opened) => {
+                        if let Some(Source::Welcoming { lease, .. }) = self.sources.get_mut(&token) {
+                            *lease = Some(opened);
+                        }
+                        self.welcomed(token);
+                    }
+                    Err(error) => self.unwelcome(token, &format!("its lease: {error}"), true),
+                }
+            }
+            Ok(ToReader::Common) if is_let_in => {
+                let common = fd.and_then(|fd| self.shared.memory.import_common(fd));
+                let lease = match self.sources.get_mut(&token) {
+                    Some(Source::Welcoming { lease, .. }) => lease.take(),
+                    _ => None,
+                };
+                match (lease, common) {
+                    (Some(lease), Ok(common)) => self.read_from(token, lease, Some(common)),
+                    (_, Err(error)) => {
+                        self.unwelcome(token, &format!("what its blocks have in common: {error}"), true);
+                    }
+                    (None, _) => {}
+                }
+            }
             Ok(ToReader::Welcome { .. }) => {
-                return self.unwelcome(token, "somebody else answered at its address", false);
+                self.unwelcome(token, "somebody else answered at its address", false);
             }
             Ok(ToReader::Refused { reason }) => {
                 let retry = matches!(
                     reason,
                     Refusal::Readers | Refusal::Resources | Refusal::Duplicate
                 );
-                return self.unwelcome(token, &format!("it refused: {reason}"), retry);
+                self.unwelcome(token, &format!("it refused: {reason}"), retry);
             }
-            Ok(ToReader::Block { .. } | ToReader::Retire { .. }) => {
-                return self.unwelcome(token, "it did not greet", false);
+            Ok(ToReader::Common | ToReader::Block { .. } | ToReader::Retire { .. }) => {
+                self.unwelcome(token, "it did not greet", false);
             }
-            Err(error) => return self.unwelcome(token, &error.to_string(), false),
-        };
-        let lease = match lease {
-            Ok(lease) => lease,
-            Err(error) => return self.unwelcome(token, &format!("its lease: {error}"), true),
-        };
-        let Some(Source::Welcoming { connection, .. }) = self.take(token) else {
+            Err(error) => self.unwelcome(token, &error.to_string(), false),
+        }
+    }
+
+    /// The greeting is over: its blocks can be read from now on.
+    fn read_from(&mut self, token: u64, lease: Lease, common: Option<M::Common>) {
+        let Some(Source::Welcoming { connection, publisher, .. }) = self.take(token) else {
             return;
         };
         let shared = &self.shared;
@@ -445,6 +484,7 @@ impl<M: Memory> Service<M> {
             publisher,
             connection,
             lease,
+            common,
             Arc::clone(&shared.memory),
             Arc::clone(&shared.fork),
             Arc::clone(&shared.writers.reading),
@@ -500,17 +540,49 @@ impl<M: Memory> Service<M> {
                 }
                 writer.close();
                 *gone = Some(Instant::now());
-                let exit = exit.take();
+                let (exit, writer) = (exit.take(), Arc::clone(writer));
                 // Its end would be reported without end.
                 let _ = epoll::delete(&self.epoll, writer.connection());
-                if let Some(exit) = exit {
-                    self.remove(exit);
+                let exit = exit.and_then(|exit| self.remove(exit));
+                if writer.has_common() {
+                    self.release_later(&writer, exit);
                 }
             }
             Some(_) => {
                 self.remove(token);
             }
             None => {}
+        }
+    }
+
+    /// Releases what waits for this publisher when its process is gone, which `exit` tells.
+    fn release_later(&mut self, writer: &Arc<Writer<M>>, exit: Option<Source<M>>) {
+        let exit = match exit {
+            Some(Source::Exit { fd, .. }) => Some(fd),
+            _ => None,
+        };
+        let leaving = |exit, due| Source::Leaving {
+            writer: Arc::downgrade(writer),
+            exit,
+            due,
+        };
+        if exit.is_some() && self.add(leaving(exit, None)).is_some() {
+            return;
+        }
+        // Its process cannot be watched.
+        let token = self.next;
+        self.next += 1;
+        let due = Instant::now() + RELEASE;
+        self.sources.insert(token, leaving(None, Some(due)));
+    }
+
+    /// The process of a publisher that went is gone too.
+    fn left(&mut self, token: u64) {
+        if let Some(Source::Leaving { exit, due, .. }) = self.sources.get_mut(&token)
+            && let Some(fd) = exit.take()
+        {
+            let _ = epoll::delete(&self.epoll, &fd);
+            *due = Some(Instant::now() + RELEASE);
         }
     }
 
@@ -575,7 +647,15 @@ impl<M: Memory> Service<M> {
                     self.remove(exit);
                 }
             }
-            Source::Greeting { .. } | Source::Welcoming { .. } | Source::Exit { .. } => {}
+            Source::Leaving { writer, due: Some(_), .. } => {
+                if let Some(writer) = writer.upgrade() {
+                    writer.release();
+                }
+            }
+            Source::Greeting { .. }
+            | Source::Welcoming { .. }
+            | Source::Exit { .. }
+            | Source::Leaving { .. } => {}
         }
         Some(source)
     }
@@ -586,7 +666,7 @@ impl<M: Memory> Service<M> {
         let over: Vec<u64> = self
             .sources
             .iter()
-            .filter(|(_, source)| source.deadline().is_some_and(|deadline| deadline <= now))
+            .filter(|(_, source)| source.is_over(now))
             .map(|(token, _)| *token)
             .collect();
         for token in over {
@@ -624,6 +704,7 @@ impl<M: Memory> Source<M> {
             Self::Writer { writer, gone: None, .. } => Some(writer.connection().as_fd()),
             Self::Writer { .. } => None,
             Self::Exit { fd, .. } => Some(fd.as_fd()),
+            Self::Leaving { exit, .. } => exit.as_ref().map(AsFd::as_fd),
         }
     }
 
@@ -632,7 +713,16 @@ impl<M: Memory> Source<M> {
         match self {
             Self::Greeting { since, .. } | Self::Welcoming { since, .. } => Some(*since + GREETING),
             Self::Writer { gone, .. } => gone.map(|gone| gone + GRACE),
+            Self::Leaving { due, .. } => *due,
             Self::Reader { .. } | Self::Exit { .. } => None,
+        }
+    }
+
+    /// Whether it is to be removed: its time has come, or nobody is left for whom it is there.
+    fn is_over(&self, now: Instant) -> bool {
+        match self {
+            Self::Leaving { writer, .. } if writer.strong_count() == 0 => true,
+            _ => self.deadline().is_some_and(|deadline| deadline <= now),
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Stats {
     pub lost_reused: u64,
     /// Descriptors of a process that is gone, or whose memory did not come.
     pub lost_unreachable: u64,
+    /// Frames whose process ended before they were written.
+    pub lost_unfinished: u64,
 }
 
 /// The counts of one side.

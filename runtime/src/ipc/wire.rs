@@ -1,6 +1,7 @@
 //! The messages between a reader's process and a writer's, as bytes.
 //!
-//! A reader greets with `Hello`; the writer answers `Welcome` (with the lease) or `Refused`. Then the writer sends `Block`
+//! A reader greets with `Hello`; the writer answers `Welcome` (with the lease) or `Refused`. `Common` comes right behind the
+//! `Welcome` if all blocks of this kind of memory have something in common. Then the writer sends `Block`
 //! (with the block's file) before it describes a block for the first time, and `Retire` when the block is gone; a reader that
 //! dropped a block asks with `Need`, one that could not map it says `Failed`. Each message is one packet: a byte for its kind, then its fields, little endian,
 //! nothing after them. The greetings carry magic and version; they and `Refused` keep their form in all versions.
@@ -23,6 +24,7 @@ const WELCOME: u8 = 0x81;
 const BLOCK: u8 = 0x82;
 const RETIRE: u8 = 0x83;
 const REFUSED: u8 = 0x84;
+const COMMON: u8 = 0x85;
 
 /// From a reader's process to a writer's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(crate) enum ToWriter {
 pub(crate) enum ToReader {
     /// Answer to `Hello`: the engine id of the writer's process. The lease comes with it.
     Welcome { writer: [u8; 16] },
+    /// What all blocks have in common, before any block. Its file comes with it.
+    Common,
     /// A block of `size` bytes. Its file comes with it.
     Block { block: u64, size: u64, extra: Extra },
     /// The block will not be described again.
@@ -214,6 +218,7 @@ impl ToReader {
     pub(crate) fn write(&self, out: &mut [u8; MAX_MESSAGE]) -> usize {
         match self {
             Self::Welcome { writer } => Writer::new(out, WELCOME).greeting().bytes(writer).len,
+            Self::Common => Writer::new(out, COMMON).len,
             Self::Block { block, size, extra } => {
                 let out = Writer::new(out, BLOCK).u64(*block).u64(*size);
                 out.bytes(&[extra.len]).bytes(extra.as_slice()).len
@@ -238,6 +243,7 @@ impl ToReader {
                     writer: from.array("writer")?,
                 }
             }
+            COMMON => Self::Common,
             BLOCK => {
                 let block = from.u64("block")?;
                 let size = from.u64("size")?;

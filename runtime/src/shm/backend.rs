@@ -324,7 +324,7 @@ impl ShmBuilder {
     /// # Errors
     /// [`BackendError::Unavailable`] where the system lacks something.
     pub fn build(self) -> Result<ShmBackend, BackendError> {
-        let probe = HostMemory.create(DOMAIN, HostMemory.granule(DOMAIN));
+        let probe = HostMemory.create(DOMAIN, 0, HostMemory.granule(DOMAIN));
         let unavailable = |what: &str, error: &io::Error| {
             BackendError::Unavailable(format!("{what}: {error}; messages travel as bytes"))
         };

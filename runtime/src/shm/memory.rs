@@ -4,6 +4,7 @@
 //! descriptor, or change its size. A reader checks the seals and the size before it maps, so a peer can neither make it
 //! fault nor get it to trust memory that it does not have. Who may look when is not decided here: the lease says it.
 
+use core::convert::Infallible;
 use core::slice;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,13 +31,14 @@ pub(crate) struct HostMemory;
 impl Memory for HostMemory {
     type Block = HostBlock;
     type Import = HostImport;
+    type Common = Infallible;
     const BACKEND: &'static str = "shm";
 
     fn granule(&self, _domain: u32) -> u64 {
         rustix::param::page_size() as u64
     }
 
-    fn create(&self, _domain: u32, size: u64) -> io::Result<Created<HostBlock>> {
+    fn create(&self, _domain: u32, _cell: u32, size: u64) -> io::Result<Created<HostBlock>> {
         let len = mappable(size)?;
         let fd = memfd("rosidl_buffer-block", size)?;
         let mapping = Mapping::writable(fd.as_fd(), len)?; // before the seal, which would forbid it
@@ -189,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let Created { block, fd, extra } = HostMemory.create(DOMAIN, SIZE).unwrap();
+        let Created { block, fd, extra } = HostMemory.create(DOMAIN, 0, SIZE).unwrap();
         assert_eq!(block.len(), 10_000);
         // SAFETY: nobody writes while the slice lives.
         assert_eq!(unsafe { block.bytes(0, 10_000) }, Some(&[0; 10_000][..]));
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn ranges_stay_within_the_block() {
-        let Created { block, fd, .. } = HostMemory.create(DOMAIN, SIZE).unwrap();
+        let Created { block, fd, .. } = HostMemory.create(DOMAIN, 0, SIZE).unwrap();
         let import = import(fd, SIZE).unwrap();
         let max = usize::MAX;
         for (offset, len, there) in [
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_reader_cannot_write() {
-        let Created { block, fd, .. } = HostMemory.create(DOMAIN, SIZE).unwrap();
+        let Created { block, fd, .. } = HostMemory.create(DOMAIN, 0, SIZE).unwrap();
         fill(&block, 7);
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         // A descriptor may always be opened anew for writing; the seal is what protects.
@@ -294,7 +296,7 @@ mod tests {
     #[test]
     fn sizes_that_no_slice_has() {
         for size in [0, isize::MAX as u64 + 1, u64::MAX] {
-            let error = HostMemory.create(DOMAIN, size).map(drop).unwrap_err();
+            let error = HostMemory.create(DOMAIN, 0, size).map(drop).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{size}");
             let fd = memfd("rosidl_buffer-test", SIZE).unwrap();
             assert_eq!(
@@ -304,7 +306,7 @@ mod tests {
             );
         }
         assert!(
-            HostMemory.create(DOMAIN, isize::MAX as u64).is_err(),
+            HostMemory.create(DOMAIN, 0, isize::MAX as u64).is_err(),
             "more than there are addresses"
         );
     }

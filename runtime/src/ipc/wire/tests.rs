@@ -20,6 +20,7 @@ fn to_writer() -> impl Strategy<Value = ToWriter> {
 fn to_reader() -> impl Strategy<Value = ToReader> {
     prop_oneof![
         any::<[u8; 16]>().prop_map(|writer| ToReader::Welcome { writer }),
+        Just(ToReader::Common),
         (any::<u64>(), 1..=isize::MAX as u64, extra())
             .prop_map(|(block, size, extra)| ToReader::Block { block, size, extra }),
         any::<u64>().prop_map(|block| ToReader::Retire { block }),
@@ -69,7 +70,7 @@ proptest! {
     /// A message that is read at all is the only one that is written so: nothing is guessed, filled in or left over.
     #[test]
     fn any_bytes_are_a_message_or_an_error(
-        kind in prop_oneof![any::<u8>(), Just(HELLO), Just(NEED), Just(FAILED), Just(WELCOME), Just(BLOCK), Just(RETIRE), Just(REFUSED)],
+        kind in prop_oneof![any::<u8>(), Just(HELLO), Just(NEED), Just(FAILED), Just(WELCOME), Just(BLOCK), Just(RETIRE), Just(REFUSED), Just(COMMON)],
         greeting in any::<bool>(),
         rest in proptest::collection::vec(any::<u8>(), 0..MAX_MESSAGE),
     ) {
@@ -114,6 +115,7 @@ fn bytes_on_the_wire() {
         bytes(|out| welcome.write(out)),
         b"\x81RBuf\x01\x000123456789abcdef"
     );
+    assert_eq!(bytes(|out| ToReader::Common.write(out)), b"\x85");
     let extra = Extra::try_from(&b"xy"[..]).unwrap();
     let block = ToReader::Block {
         block: 7,
