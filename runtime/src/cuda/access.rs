@@ -1,10 +1,11 @@
 //! Handles that order work on a buffer by streams, and the copies behind them.
 //!
-//! A [`WriteHandle`] ends by recording the block's event on its stream; a [`ReadHandle`] begins by making its stream wait for
-//! that event and leaves one of its own behind. The host waits for nothing.
+//! A [`WriteHandle`] ends by having its stream write the block's word; a [`ReadHandle`] begins by making its stream wait for
+//! that word, unless it is there already, and leaves an event behind. The host waits for nothing.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -53,6 +54,11 @@ pub enum AccessError {
         /// The memory's device.
         memory: DeviceUuid,
     },
+    /// The frame was still not written. Its writer's GPU is busy, hangs, or failed.
+    #[error(
+        "the frame was still being written after {0:?}; its writer is slower than that, or its GPU work failed: see its messages"
+    )]
+    Late(Duration),
     /// The backend did not open this device.
     #[error("this backend did not open {0}")]
     NotOpened(DeviceUuid),
@@ -132,7 +138,7 @@ impl WriteHandle {
     /// Ends writing.
     ///
     /// # Errors
-    /// When the end could not be recorded; nobody will read the buffer then.
+    /// When the end could not be put on the stream; nobody will read the buffer then.
     pub fn finish(mut self) -> Result<(), AccessError> {
         Ok(self.end()?)
     }
@@ -160,7 +166,7 @@ impl WriteHandle {
     fn end(&mut self) -> Result<(), CudaError> {
         self.ended = true;
         match self.storage.get() {
-            Some(storage) => storage.end_write(storage.held.record(&self.stream.0)),
+            Some(storage) => storage.end_write(storage.held.end_write(&self.stream.0)),
             None => Ok(()), // never: a `StorageRef` is one of this backend
         }
     }
@@ -189,16 +195,20 @@ impl fmt::Debug for WriteHandle {
 /// A buffer's memory on the device, to be read by work on one stream. Memory of another process is mapped read-only: a kernel
 /// that writes there faults.
 ///
-/// Dropping it ends reading: the memory is kept until the work that is on the stream by then is done.
+/// Dropping it ends reading: the memory is kept until the work that is on the stream by then is done. If the process that writes
+/// the frame ends before it is done, what is on the stream runs on what is there: [`finish`](Self::finish) tells, and
+/// [`Stats::lost_unfinished`](super::Stats::lost_unfinished) counts.
 pub struct ReadHandle {
     /// `None` only while it is dropped.
     keep: Option<Keep>,
+    /// What this was copied from, on another device.
+    pub(super) source: Option<StorageRef>,
     inner: Arc<super::backend::Inner>,
     stream: CudaStream,
 }
 
 impl ReadHandle {
-    /// Makes the stream wait for the end of writing.
+    /// Makes the stream wait for the end of writing, if that is not seen yet.
     pub(super) fn new(
         keep: Keep,
         inner: &Arc<super::backend::Inner>,
@@ -207,12 +217,31 @@ impl ReadHandle {
         // Always there: a `StorageRef` is one of this backend.
         let held = keep.held().ok_or(AccessError::NotWritten)?;
         check_device(stream, held)?;
-        stream.0.wait(held.event())?;
+        held.wait_to_read(&stream.0)?;
         Ok(Self {
             keep: Some(keep),
+            source: None,
             inner: Arc::clone(inner),
             stream: stream.clone(),
         })
+    }
+
+    /// Ends reading, and says whether what was read was a whole frame: its writer's process may have ended before.
+    ///
+    /// Waits for the writing where that is not done yet, not for the reading.
+    ///
+    /// # Errors
+    /// [`Loss::Unfinished`](crate::Loss::Unfinished) when there was no whole frame; [`AccessError::Late`] when it is not known after 5 s.
+    pub fn finish(self) -> Result<(), AccessError> {
+        let source = self.source.as_ref().and_then(StorageRef::get);
+        for held in source
+            .map(|source| &source.held)
+            .into_iter()
+            .chain(self.held())
+        {
+            held.wait_on_host()?;
+        }
+        Ok(())
     }
 
     fn held(&self) -> Option<&Held> {
@@ -292,7 +321,7 @@ pub(super) fn register(
     unsafe { Registered::new(context, mapping.start().as_ptr(), mapping.len(), access) }
 }
 
-/// Copies held memory to the host and waits for it; `stream` was made to wait for the end of writing.
+/// Copies held memory, which is written, to the host and waits for it.
 pub(super) fn copy_out(stream: &Stream, held: &Held, out: &mut [u8]) -> Result<(), AccessError> {
     let len = out.len().min(held.len());
     if len > 0 {
@@ -309,7 +338,7 @@ pub(super) fn copy_out(stream: &Stream, held: &Held, out: &mut [u8]) -> Result<(
 /// Copies held memory into a block that is being written, on that handle's stream. The caller keeps `from` until the copy is over.
 pub(super) fn copy_device(from: &Held, to: &WriteHandle) -> Result<(), AccessError> {
     let stream = &to.stream.0;
-    stream.wait(from.event())?;
+    from.wait_to_read(stream)?;
     let len = from.len().min(to.len());
     if len == 0 {
         return Ok(());
@@ -319,7 +348,7 @@ pub(super) fn copy_device(from: &Held, to: &WriteHandle) -> Result<(), AccessErr
         (to.address(), &**stream.context()),
     );
     // SAFETY: both ranges are mapped for their devices; the source is not written while it is held, the target is this handle's
-    // alone; both are kept until the copy is over: the source by the caller, the target by its event.
+    // alone; both are kept until the copy is over: the source by the caller, the target by its word.
     unsafe { stream.peer_async(target, source, len) }?;
     Ok(())
 }

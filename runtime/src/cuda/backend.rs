@@ -264,7 +264,7 @@ impl CudaBackend {
             if from.held.context().device().uuid() == stream.device().uuid() {
                 return ReadHandle::new(Keep::Storage(storage), &self.inner, stream);
             }
-            return self.copy(&from.held, Keep::Storage(storage.clone()), stream);
+            return self.copy(storage, stream);
         }
         if let Some(storage) = buffer.storage()
             && let (Some(bytes), Some(mapping)) = (storage.host_bytes(), storage.host_mapping())
@@ -299,19 +299,19 @@ impl CudaBackend {
         ReadHandle::new(Keep::Storage(storage), &self.inner, stream)
     }
 
-    /// From another device; `keep` holds what is copied from.
-    fn copy(
-        &self,
-        from: &Held,
-        keep: Keep,
-        stream: &CudaStream,
-    ) -> Result<ReadHandle, AccessError> {
+    /// From another device.
+    fn copy(&self, source: StorageRef, stream: &CudaStream) -> Result<ReadHandle, AccessError> {
+        let from = &source.get().ok_or(AccessError::NotWritten)?.held; // always there: a `StorageRef` is one of this backend
         let (storage, write) = self.start_write(from.len(), stream)?;
         let copied = copy_device(from, &write);
-        self.inner.reaper.after(&stream.0, keep);
+        self.inner
+            .reaper
+            .after(&stream.0, Keep::Storage(source.clone()));
         copied?;
         write.finish()?;
-        ReadHandle::new(Keep::Storage(storage), &self.inner, stream)
+        let mut read = ReadHandle::new(Keep::Storage(storage), &self.inner, stream)?;
+        read.source = Some(source);
+        Ok(read)
     }
 
     fn start_write(
@@ -613,16 +613,19 @@ impl CudaBuilder {
             let text = "CUDA shows no device; does CUDA_VISIBLE_DEVICES hide it?".to_owned();
             return Err(BackendError::Unavailable(text).into());
         }
-        let memory = CudaMemory::open(&devices)?;
+        let unavailable = |error: std::io::Error| {
+            AccessError::Backend(BackendError::Unavailable(format!(
+                "shared memory, sockets and threads: {error}"
+            )))
+        };
+        let memory = CudaMemory::open(&devices).map_err(|error| match error.downcast() {
+            Ok(cuda) => AccessError::Cuda(cuda),
+            Err(error) => unavailable(error),
+        })?;
         let reached: Vec<_> = all
             .iter()
             .filter(|device| memory.reach(device.uuid()).is_ok())
             .collect();
-        let unavailable = |error: std::io::Error| {
-            AccessError::Backend(BackendError::Unavailable(format!(
-                "sockets and threads: {error}"
-            )))
-        };
         let copies = memory
             .contexts()
             .iter()

@@ -1,25 +1,29 @@
-//! GPU memory as a kind of memory to share: a mapped block and its event, on the writer's side and on the reader's.
+//! GPU memory as a kind of memory to share: mapped blocks, on the writer's side and on the reader's, and the words that say
+//! how far they are written.
 //!
-//! A domain is a device that was opened. The writer makes the block's memory and one interprocess event, and exports both
-//! once; a reader maps the memory read-only and opens the event. What comes from a peer is checked before it is mapped, and
-//! an event that cannot be opened is an error: without it there is no order. When to record and to wait is decided above.
+//! A domain is a device that was opened. The writer makes the block's memory and exports it once; a reader maps it read-only.
+//! The words are common to all blocks of an engine. What comes from a peer is checked before it is mapped. When to write a
+//! word and when to wait for one is decided above.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+mod words;
+
+use core::mem::ManuallyDrop;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use super::driver::{
-    Access, Allocation, Context, CudaError, Device, DeviceUuid, Event, IpcEventHandle, Mapped,
-    Stream, StreamId,
-};
+use super::driver::{Access, Allocation, Context, CudaError, Device, DeviceUuid, Mapped, Stream};
 use crate::ipc::memory::{Created, Memory};
 use crate::ipc::wire::Extra;
+
+use words::OwnWords;
+pub(crate) use words::{PATIENCE, Word, Words, Written};
 
 /// The memory of the devices that were opened.
 #[derive(Debug)]
 pub(crate) struct CudaMemory {
     opened: Vec<Arc<Context>>,
+    words: Arc<OwnWords>,
 }
 
 /// How this process gets at the memory of a device.
@@ -32,14 +36,15 @@ pub(crate) enum Reach {
 }
 
 impl CudaMemory {
-    /// Opens devices, all of which can share memory; a device's domain is its position.
-    pub(crate) fn open(devices: &[Device]) -> Result<Self, CudaError> {
+    /// Opens devices, one at least, all of which can share memory; a device's domain is its position.
+    pub(crate) fn open(devices: &[Device]) -> io::Result<Self> {
         let open = |device: &Device| {
             device.check_can_share()?;
             Context::retain(device)
         };
-        let opened = devices.iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { opened })
+        let opened: Vec<_> = devices.iter().map(open).collect::<Result<_, _>>()?;
+        let words = Arc::new(OwnWords::create(&opened[0])?);
+        Ok(Self { opened, words })
     }
 
     /// The contexts of the opened devices, by domain.
@@ -76,24 +81,25 @@ impl CudaMemory {
         Err(CudaError::NoPeerAccess { uuid })
     }
 
-    fn create_block(&self, domain: u32, size: usize) -> Result<Created<CudaBlock>, CudaError> {
+    fn create_block(
+        &self,
+        domain: u32,
+        cell: u32,
+        size: usize,
+    ) -> Result<Created<CudaBlock>, CudaError> {
         let context = self
             .context(domain)
             .ok_or(CudaError::NotOpened { domain })?;
         let allocation = Allocation::create(context, size)?;
         let mapped = Mapped::new(context, &allocation, size, Access::ReadWrite)?;
-        let event = Arc::new(Event::interprocess(context)?);
-        let extra = BlockExtra {
-            device: context.device().uuid(),
-            event: event.export()?,
-        };
+        let device = context.device().uuid();
         Ok(Created {
             fd: allocation.export()?,
-            extra: extra.write(),
+            extra: BlockExtra { device }.write(),
             block: CudaBlock {
-                mapped,
-                event,
-                written_on: AtomicU64::new(0),
+                mapped: ManuallyDrop::new(mapped),
+                words: Arc::clone(&self.words),
+                cell,
             },
         })
     }
@@ -114,18 +120,14 @@ impl CudaMemory {
         let owner = owner.as_ref().unwrap_or(reader);
         let allocation = Allocation::import(owner, fd.as_fd())?;
         let mapped = Mapped::new(reader, &allocation, size, Access::Read)?;
-        let event = Event::open(owner, &extra.event)?;
-        Ok(CudaImport {
-            mapped,
-            event,
-            domain,
-        })
+        Ok(CudaImport { mapped, domain })
     }
 }
 
 impl Memory for CudaMemory {
     type Block = CudaBlock;
     type Import = CudaImport;
+    type Common = Words;
     const BACKEND: &'static str = "cuda_rs";
 
     fn granule(&self, domain: u32) -> u64 {
@@ -133,13 +135,34 @@ impl Memory for CudaMemory {
             .map_or(1, |context| context.device().granularity())
     }
 
-    fn create(&self, domain: u32, size: u64) -> io::Result<Created<CudaBlock>> {
-        Ok(self.create_block(domain, length(size)?)?)
+    fn create(&self, domain: u32, cell: u32, size: u64) -> io::Result<Created<CudaBlock>> {
+        Ok(self.create_block(domain, cell, length(size)?)?)
     }
 
     fn import(&self, fd: OwnedFd, size: u64, extra: &Extra) -> io::Result<CudaImport> {
         let extra = BlockExtra::parse(extra).map_err(CudaError::Refused)?;
         Ok(self.import_block(&fd, length(size)?, &extra)?)
+    }
+
+    fn common(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.words.fd())
+    }
+
+    fn import_common(&self, fd: OwnedFd) -> io::Result<Words> {
+        Words::open(&self.opened[0], fd)
+    }
+
+    fn release(words: &Words) {
+        words.release();
+    }
+
+    fn len(words: &Words, cell: u32) -> Option<u64> {
+        words.len(cell)
+    }
+
+    fn is_unfinished(words: &Words, cell: u32, generation: u64) -> bool {
+        let word = words.word(cell);
+        word.is_some_and(|word| word.look(generation) == Written::Never)
     }
 }
 
@@ -148,21 +171,27 @@ fn length(size: u64) -> Result<usize, CudaError> {
     len.ok_or_else(|| CudaError::Refused(format!("a block cannot have {size} bytes")))
 }
 
-/// A block as its writer has it. Not to be dropped while the device uses it, see [`Mapped`].
+/// A block as its writer has it.
 #[derive(Debug)]
 pub(crate) struct CudaBlock {
-    mapped: Mapped,
-    event: Arc<Event>,
-    /// Which stream the event was last recorded on; 0 is not known.
-    written_on: AtomicU64,
+    mapped: ManuallyDrop<Mapped>,
+    words: Arc<OwnWords>,
+    cell: u32,
 }
 
 impl Drop for CudaBlock {
     /// Unmapping waits for nobody, and a kernel that still writes would fault: what was written and never read may be on
     /// its way.
     fn drop(&mut self) {
-        if let Err(error) = self.event.synchronize() {
-            tracing::debug!(%error, "the last write to a block could not be waited for");
+        if self.words.settle(self.cell, self.context()) {
+            // SAFETY: nothing writes there any more; dropped here only.
+            unsafe { ManuallyDrop::drop(&mut self.mapped) };
+        } else {
+            tracing::error!(
+                bytes = self.len(),
+                "a block that was dropped is still being written after {PATIENCE:?}; its memory stays with the process"
+            );
+            std::mem::forget(Arc::clone(&self.words));
         }
     }
 }
@@ -182,27 +211,24 @@ impl CudaBlock {
         self.mapped.len()
     }
 
-    /// Stands for the end of writing; recorded by the writer, waited for by readers.
-    pub(crate) fn event(&self) -> &Event {
-        &self.event
+    /// Says how far writing is.
+    pub(crate) fn word(&self) -> Option<Word<'_>> {
+        self.words.word(self.cell)
     }
 
-    /// Makes the stream wait for the end of the last writing; without a call where that was on this very stream.
-    pub(crate) fn wait(&self, stream: &Stream) -> Result<(), CudaError> {
-        let last = self.written_on.load(Ordering::Acquire);
-        if last != 0 && stream.id() == Some(StreamId(last)) {
-            return Ok(());
-        }
-        stream.wait(&self.event)
+    /// Makes the stream wait for the end of the last writing.
+    pub(crate) fn wait_to_write(&self, stream: &Stream) -> Result<(), CudaError> {
+        self.words.wait_to_write(self.cell, stream)
     }
 
-    /// Ends writing on the stream.
-    pub(crate) fn record(&self, stream: &Stream) -> Result<(), CudaError> {
-        let recorded = self.event.record(stream);
-        let id = stream.id().filter(|_| recorded.is_ok());
-        let id = id.map_or(0, |StreamId(id)| id);
-        self.written_on.store(id, Ordering::Release);
-        recorded
+    /// Ends the writing of `len` bytes on the stream.
+    pub(crate) fn end_write(
+        &self,
+        stream: &Stream,
+        generation: u64,
+        len: u64,
+    ) -> Result<(), CudaError> {
+        self.words.end_write(self.cell, (generation, len), stream)
     }
 }
 
@@ -210,7 +236,6 @@ impl CudaBlock {
 #[derive(Debug)]
 pub(crate) struct CudaImport {
     mapped: Mapped,
-    event: Arc<Event>,
     domain: u32,
 }
 
@@ -233,37 +258,30 @@ impl CudaImport {
     pub(crate) fn len(&self) -> usize {
         self.mapped.len()
     }
-
-    /// Stands for the end of writing. Not to be recorded here.
-    pub(crate) fn event(&self) -> &Event {
-        &self.event
-    }
 }
 
 /// What a reader is told of a block beside its file descriptor.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct BlockExtra {
     device: DeviceUuid,
-    event: IpcEventHandle,
 }
 
 impl BlockExtra {
     const VERSION: u8 = 1;
-    /// Version, flags (none yet), device, event.
-    const LEN: usize = 2 + 16 + 64;
+    /// Version, flags (none yet), device.
+    const LEN: usize = 2 + 16;
 
     fn write(&self) -> Extra {
         let mut bytes = [0; Self::LEN];
         bytes[0] = Self::VERSION;
-        bytes[2..18].copy_from_slice(&self.device.0);
-        bytes[18..].copy_from_slice(&self.event.0);
+        bytes[2..].copy_from_slice(&self.device.0);
         Extra::from(bytes)
     }
 
     fn parse(extra: &Extra) -> Result<Self, String> {
         let bytes = extra.as_slice();
         let Some((&version, rest)) = bytes.split_first() else {
-            return Err("it came without its event".to_owned());
+            return Err("nothing says which device it is on".to_owned());
         };
         if version != Self::VERSION {
             return Err(format!(
@@ -271,26 +289,18 @@ impl BlockExtra {
                 Self::VERSION
             ));
         }
-        let Ok(rest) = <&[u8; Self::LEN - 1]>::try_from(rest) else {
+        let Ok([flags, device @ ..]) = <&[u8; Self::LEN - 1]>::try_from(rest) else {
             return Err(format!(
                 "{} bytes describe it, where {} do",
                 bytes.len(),
                 Self::LEN
             ));
         };
-        if rest[0] != 0 {
-            return Err(format!(
-                "it has the flags {:#04x}, and none are known",
-                rest[0]
-            ));
+        if *flags != 0 {
+            return Err(format!("it has the flags {flags:#04x}, and none are known"));
         }
-        let mut parsed = Self {
-            device: DeviceUuid([0; 16]),
-            event: IpcEventHandle([0; 64]),
-        };
-        parsed.device.0.copy_from_slice(&rest[1..17]);
-        parsed.event.0.copy_from_slice(&rest[17..]);
-        Ok(parsed)
+        let device = DeviceUuid(*device);
+        Ok(Self { device })
     }
 }
 
@@ -301,7 +311,6 @@ mod tests {
     fn sample() -> BlockExtra {
         BlockExtra {
             device: DeviceUuid(core::array::from_fn(|i| u8::try_from(i).unwrap())),
-            event: IpcEventHandle(core::array::from_fn(|i| u8::try_from(100 + i).unwrap())),
         }
     }
 
@@ -323,15 +332,15 @@ mod tests {
         let short = good.as_slice()[..BlockExtra::LEN - 1].to_vec();
         let long = [good.as_slice(), &[0]].concat();
         for (bytes, says) in [
-            (vec![], "without its event"),
-            (vec![1], "1 bytes describe it, where 82 do"),
-            (short, "81 bytes describe it"),
-            (long, "83 bytes describe it"),
+            (vec![], "which device"),
+            (vec![1], "1 bytes describe it, where 18 do"),
+            (short, "17 bytes describe it"),
+            (long, "19 bytes describe it"),
             (with(0, 2), "in version 2, and 1 is known"),
             (with(1, 0x80), "the flags 0x80"),
         ] {
             let extra = Extra::try_from(&bytes[..]).unwrap();
-            let said = BlockExtra::parse(&extra).err().expect("cannot be right");
+            let said = BlockExtra::parse(&extra).expect_err("cannot be right");
             assert!(said.contains(says), "{said}");
         }
     }

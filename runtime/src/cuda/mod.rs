@@ -2,7 +2,7 @@
 //!
 //! Floors, from below: `driver` (the only place that calls CUDA) → `memory` (blocks on a device, for the engine of
 //! `ipc`) → `access` (order by streams), `reaper` (what the GPU still reads) → [`CudaBackend`]. Nothing here waits for the
-//! GPU, except where bytes are brought to the host: order between processes is made by events on the GPU itself. A program
+//! GPU, except where bytes are brought to the host: order between processes is made by words that streams write and wait for. A program
 //! with this feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
 
 #![allow(dead_code, unused_imports)] // orders and copies that the backend does not make yet

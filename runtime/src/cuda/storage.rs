@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access::AccessError;
 use super::backend::Inner;
-use super::driver::{Context, CudaError, Event, Stream};
-use super::memory::CudaMemory;
+use super::driver::{Context, CudaError, Stream};
+use super::memory::{CudaMemory, PATIENCE, Word, Written};
 use crate::backend::Storage;
-use crate::error::BufferError;
+use crate::error::{BackendError, BufferError, Loss};
 use crate::host::HostPool;
 use crate::ipc::block::Block;
 use crate::ipc::imports;
@@ -32,29 +32,53 @@ impl Held {
         }
     }
 
-    /// Stands for the end of writing.
-    pub(super) fn event(&self) -> &Event {
+    /// The word that says how far this use is written, and the number of the use.
+    fn word(&self) -> Option<(Word<'_>, u64)> {
         match self {
-            Self::Own(block) => block.memory.event(),
-            Self::Imported(held) => held.import.memory.event(),
+            Self::Own(block) => Some((block.memory.word()?, block.generation())),
+            Self::Imported(held) => {
+                let (cell, generation) = held.place();
+                Some((held.common()?.word(cell)?, generation))
+            }
         }
     }
 
-    /// Makes the stream wait until the memory may be written. What others wrote is not written here, but waited for.
+    /// Makes the stream wait for the end of writing; without a call where that is seen already.
+    pub(super) fn wait_to_read(&self, stream: &Stream) -> Result<(), AccessError> {
+        let (word, generation) = self.word().ok_or(AccessError::NotWritten)?; // always there: looked at when it was taken
+        match word.look(generation) {
+            Written::Done => Ok(()),
+            Written::NotYet => Ok(word.wait(stream, generation)?),
+            Written::Never => Err(BackendError::from(Loss::Unfinished).into()),
+        }
+    }
+
+    /// Waits on the host for the end of writing, with a deadline.
+    pub(super) fn wait_on_host(&self) -> Result<(), AccessError> {
+        let (word, generation) = self.word().ok_or(AccessError::NotWritten)?; // as above
+        match word.wait_on_host(generation, PATIENCE, self.context())? {
+            Written::Done => Ok(()),
+            Written::NotYet => Err(AccessError::Late(PATIENCE)),
+            Written::Never => Err(BackendError::from(Loss::Unfinished).into()),
+        }
+    }
+
+    /// Makes the stream wait until the memory may be written: what others wrote may not.
     pub(super) fn wait_to_write(&self, stream: &Stream) -> Result<(), CudaError> {
         match self {
-            Self::Own(block) => block.memory.wait(stream),
-            Self::Imported(_) => stream.wait(self.event()),
+            Self::Own(block) => block.memory.wait_to_write(stream),
+            Self::Imported(_) => Err(not_ours()),
         }
     }
 
     /// Ends writing.
-    pub(super) fn record(&self, stream: &Stream) -> Result<(), CudaError> {
+    pub(super) fn end_write(&self, stream: &Stream) -> Result<(), CudaError> {
         match self {
-            Self::Own(block) => block.memory.record(stream),
-            Self::Imported(_) => Err(CudaError::Refused(
-                "memory of another process is not written here".to_owned(),
-            )),
+            Self::Own(block) => {
+                let (generation, len) = (block.generation(), block.len());
+                block.memory.end_write(stream, generation, len)
+            }
+            Self::Imported(_) => Err(not_ours()),
         }
     }
 
@@ -72,6 +96,10 @@ impl Held {
             Self::Imported(held) => held.len,
         }
     }
+}
+
+fn not_ours() -> CudaError {
+    CudaError::Refused("memory of another process is not written here".to_owned())
 }
 
 /// How far writing is.
@@ -111,7 +139,7 @@ pub(super) struct CudaStorage {
     pub(super) held: Held,
     pub(super) inner: Arc<Inner>,
     state: AtomicU8,
-    /// Why the end of writing could not be recorded.
+    /// Why the end of writing could not be put on its stream.
     failure: Mutex<Option<CudaError>>,
     /// The same bytes for readers without the device.
     host: Mutex<Option<Arc<dyn Storage>>>,
@@ -123,7 +151,7 @@ impl CudaStorage {
         Self::new(Held::Own(block), inner, FRESH)
     }
 
-    /// Memory whose event stands for the end of writing.
+    /// Memory whose word stands for the end of writing.
     pub(super) fn written(held: Held, inner: &Arc<Inner>) -> Self {
         Self::new(held, inner, WRITTEN)
     }
@@ -152,7 +180,7 @@ impl CudaStorage {
         self.state.store(FRESH, Ordering::Release);
     }
 
-    /// The end of writing is recorded, or could not be.
+    /// The end of writing is on its stream, or could not be put there.
     pub(super) fn end_write(&self, recorded: Result<(), CudaError>) -> Result<(), CudaError> {
         match recorded {
             Ok(()) => {
@@ -185,20 +213,20 @@ impl CudaStorage {
     /// One copy at the speed of the link, for all readers of this frame.
     fn copy_into(&self, pool: &dyn HostPool) -> Result<Arc<dyn Storage>, AccessError> {
         self.check_written()?;
+        self.held.wait_on_host()?;
         let mut block = pool.allocate_host(self.byte_len())?;
         let context = self.held.context();
         let mapping = block.mapping();
         let _registered = mapping.attach(|| super::access::register(context, &mapping))?;
         let stream = self.inner.copies(context)?;
-        stream.wait(self.held.event())?;
         super::access::copy_out(stream, &self.held, &mut block)?;
         Ok(block.freeze())
     }
 
     fn copy(&self, out: &mut [u8]) -> Result<(), AccessError> {
         self.check_written()?;
+        self.held.wait_on_host()?;
         let stream = Stream::new(self.held.context())?;
-        stream.wait(self.held.event())?;
         super::access::copy_out(&stream, &self.held, out)?;
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use rosidl_buffer_runtime::cuda::CudaStream;
+use rosidl_buffer_runtime::cuda::{AccessError, CudaStream, ReadHandle};
+use rosidl_buffer_runtime::{BackendError, Loss};
 
 use crate::frames::open_files;
 use crate::gpu::words;
-use crate::link::{Frame, from_words};
+use crate::link::{End, Frame, from_words};
 use crate::other::Other;
-use crate::queue::HOLDING;
+use crate::queue::{HOLDING, LOST, OTHER_ERROR, RIGHT, WRONG};
 use crate::side::{Side, eventually};
 
 const MB: usize = 1 << 20;
@@ -32,6 +33,8 @@ struct Seen {
     right: u64,
     wrong: u64,
     lost: u64,
+    /// Taken, and then not written to the end.
+    unfinished: u64,
     stuck: u64,
 }
 
@@ -40,22 +43,37 @@ impl Seen {
         self.right += other.right;
         self.wrong += other.wrong;
         self.lost += other.lost;
+        self.unfinished += other.unfinished;
         self.stuck += other.stuck;
     }
 
     /// Reads a frame and compares every word.
     fn take(&mut self, side: &Side, stream: &CudaStream, frame: &Frame) {
-        let Ok(read) = side.cuda.read(&from_words(&frame.words), stream) else {
-            self.lost += 1;
-            return;
-        };
+        match side.cuda.read(&from_words(&frame.words), stream) {
+            Ok(read) => self.count(side, stream, frame, read),
+            Err(AccessError::Backend(BackendError::Lost(Loss::Unfinished))) => self.unfinished += 1,
+            Err(_) => self.lost += 1,
+        }
+    }
+
+    fn count(&mut self, side: &Side, stream: &CudaStream, frame: &Frame, read: ReadHandle) {
         let counted = side
             .gpu
             .count(stream.handle(), read.address(), read.len(), frame.number);
-        match counted.unwrap() {
-            Some(right) if right == u64::from(words(read.len())) => self.right += 1,
-            Some(_) => self.wrong += 1,
-            None => self.stuck += 1,
+        let all = u64::from(words(read.len()));
+        match (counted.unwrap(), read.finish()) {
+            (None, _) => self.stuck += 1,
+            (Some(_), Err(AccessError::Backend(BackendError::Lost(Loss::Unfinished)))) => {
+                self.unfinished += 1;
+            }
+            (Some(right), Ok(())) if right == all => self.right += 1,
+            (Some(right), finish) => {
+                println!(
+                    "frame {}: {right} of {all} are right, {finish:?}",
+                    frame.number
+                );
+                self.wrong += 1;
+            }
         }
     }
 }
@@ -74,17 +92,21 @@ struct Lane {
 fn killed_readers_and_writers_leave_nothing_behind() {
     let Some(side) = Side::new() else { return };
     let state = || (open_files(), side.gpu.free_memory() >> 20);
-    lane(9999, 1); // whatever is only made once
+    let run = |rounds| -> Vec<Lane> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = (0..LANES)
+                .map(|n| scope.spawn(move || lane(n, rounds)))
+                .collect();
+            running
+                .into_iter()
+                .map(|lane| lane.join().unwrap())
+                .collect()
+        })
+    };
+    run(1); // whatever is made once, or once for as many at a time
+    std::thread::sleep(Duration::from_millis(500));
     let start = state();
-    let lanes: Vec<Lane> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..LANES)
-            .map(|n| scope.spawn(move || lane(n, rounds() / LANES)))
-            .collect();
-        running
-            .into_iter()
-            .map(|lane| lane.join().unwrap())
-            .collect()
-    });
+    let lanes = run(rounds() / LANES);
     // The driver takes back what killed processes had a moment after they are gone.
     std::thread::sleep(Duration::from_millis(500));
     let end = state();
@@ -176,6 +198,94 @@ fn lane(number: u64, rounds: u64) -> Lane {
         (0, 0)
     );
     seen
+}
+
+/// Frames that were published long before the device would have written them, by a process that is killed meanwhile.
+#[test]
+fn a_frame_that_was_never_written_is_not_taken_for_one() {
+    let Some(side) = Side::new() else { return };
+    let mut seen = Seen::default();
+    for round in 0..4 {
+        let mut writer = Other::start("writer 4194304 500000");
+        side.join(&writer.link);
+        eventually("frames", Duration::from_secs(10), || {
+            writer.link.published.get() >= 3
+        });
+        let frames = [0, 1, 2].map(|taken| writer.link.next(taken).unwrap());
+        let streams = [0; 3].map(|_| side.cuda.new_stream().unwrap());
+        let before = side.cuda.stats().lost_unfinished;
+        let read = |(frame, stream): (&Frame, &CudaStream)| {
+            side.cuda.read(&from_words(&frame.words), stream)
+        };
+        let both = || frames.iter().zip(&streams);
+        if round % 2 == 0 {
+            // The streams wait already when the writer is killed.
+            let reads: Vec<_> = both().map(|both| read(both).unwrap()).collect();
+            let start = Instant::now();
+            writer.kill();
+            for ((frame, stream), read) in both().zip(reads) {
+                seen.count(&side, stream, frame, read);
+            }
+            println!("round {round}: {seen:?} after {:?}", start.elapsed());
+            assert!(start.elapsed() < Duration::from_secs(1), "streams wait");
+        } else {
+            writer.kill();
+            writer.wait();
+            std::thread::sleep(Duration::from_millis(250));
+            for both in both() {
+                let lost = read(both).expect_err("is not there");
+                assert!(
+                    matches!(
+                        lost,
+                        AccessError::Backend(BackendError::Lost(Loss::Unfinished))
+                    ),
+                    "{lost}"
+                );
+                seen.unfinished += 1;
+            }
+        }
+        let counted = || side.cuda.stats().lost_unfinished - before == 3;
+        eventually("they are counted", Duration::from_secs(1), counted);
+    }
+    let Seen { wrong, stuck, .. } = seen;
+    assert_eq!((wrong, stuck, seen.unfinished), (0, 0, 12), "{seen:?}");
+}
+
+/// The same as a reader in a process of its own sees it, which then ends as a program does.
+#[test]
+fn a_reader_whose_writer_was_killed_ends_as_usual() {
+    if Side::new().is_none() {
+        return;
+    }
+    let mut writer = Other::start("writer 4194304 500000");
+    let mut reader = Other::start("survivor");
+    let (from, to) = (&writer.link, &reader.link);
+    from.say(End::Reader, &to.hear(End::Reader));
+    to.say(End::Writer, &from.hear(End::Writer));
+    eventually("frames", Duration::from_secs(10), || {
+        from.published.get() >= 3
+    });
+    for taken in 0..3 {
+        to.publish(&from.next(taken).unwrap());
+    }
+    eventually("its streams wait", Duration::from_secs(10), || {
+        reader.link.marks[HOLDING].get() == 3
+    });
+    let start = Instant::now();
+    writer.kill();
+    eventually("they go on", Duration::from_secs(1), || {
+        reader.link.consumed.get() == 3
+    });
+    let went_on = start.elapsed();
+    let marks = [RIGHT, WRONG, LOST, OTHER_ERROR].map(|mark| reader.link.marks[mark].get());
+    assert_eq!(marks, [0, 0, 3, 0]);
+    let start = Instant::now();
+    reader.end();
+    println!(
+        "a reader's streams went on {went_on:?} after its writer was killed, and its end took {:?}",
+        start.elapsed()
+    );
+    assert!(start.elapsed() < Duration::from_secs(1));
 }
 
 /// One reader killed while it holds: the block is back within a second, as other readers go on.

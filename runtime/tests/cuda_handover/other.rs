@@ -3,11 +3,12 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rosidl_buffer_runtime::cuda::CudaStream;
+use rosidl_buffer_runtime::cuda::{AccessError, CudaStream};
+use rosidl_buffer_runtime::{BackendError, Loss};
 
 use crate::gpu::words;
 use crate::link::{Frame, Link, SLOTS, from_words};
-use crate::queue::{HOLDING, MAPPED, OTHER_ERROR, RIGHT, WORDS_RIGHT, WRONG, queue};
+use crate::queue::{HOLDING, LOST, MAPPED, OTHER_ERROR, RIGHT, WORDS_RIGHT, WRONG, queue};
 use crate::side::Side;
 
 const ROLE: &str = "ROSIDL_BUFFER_GPU_ROLE";
@@ -94,6 +95,7 @@ fn second_process() {
         "queue" => queue(&side, &link, number(1), Duration::from_millis(number(2))),
         "hold" => hold(&side, &link),
         "vandal" => vandal(&side, &link),
+        "survivor" => survive(&side, &link),
         "leaver" => leave(&side, &link),
         "writer" => write(&side, &link, number(1), Duration::from_micros(number(2))),
         other => panic!("what is {other:?}?"),
@@ -211,6 +213,39 @@ fn vandal(side: &Side, link: &Link) {
     assert!(error.to_string().contains("failed"), "{error}");
     link.marks[RIGHT].count();
     link.consumed.set(1);
+}
+
+/// Lets three streams wait for three frames, and says what became of them.
+fn survive(side: &Side, link: &Link) {
+    side.join(link);
+    let streams = [0; 3].map(|_| side.cuda.new_stream().unwrap());
+    let mut reads = Vec::new();
+    for (taken, stream) in (0..).zip(&streams) {
+        let frame = next(link, taken).expect("three frames");
+        let read = side.cuda.read(&from_words(&frame.words), stream).unwrap();
+        reads.push((frame, read));
+        link.marks[HOLDING].count();
+    }
+    for (frame, read) in reads {
+        let stream = read.stream().clone();
+        let right = side
+            .gpu
+            .is_right(stream.handle(), read.address(), read.len(), frame.number);
+        let what = match read.finish() {
+            Ok(()) if right => RIGHT,
+            Ok(()) => WRONG,
+            Err(AccessError::Backend(BackendError::Lost(Loss::Unfinished))) => LOST,
+            Err(error) => {
+                eprintln!("frame {}: {error}", frame.number);
+                OTHER_ERROR
+            }
+        };
+        link.marks[what].count();
+        link.consumed.add(1);
+    }
+    while link.stop.get() == 0 {
+        std::thread::yield_now();
+    }
 }
 
 /// Writes three frames and ends as a program does.

@@ -20,13 +20,11 @@ pub(super) const SUCCESS: Status = sys::CUresult::CUDA_SUCCESS as Status;
 pub(super) const OUT_OF_MEMORY: Status = sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY as Status;
 pub(super) const NOT_READY: Status = sys::CUresult::CUDA_ERROR_NOT_READY as Status;
 pub(super) const DEINITIALIZED: Status = sys::CUresult::CUDA_ERROR_DEINITIALIZED as Status;
-pub(super) const INVALID_CONTEXT: Status = sys::CUresult::CUDA_ERROR_INVALID_CONTEXT as Status;
 pub(super) const INVALID_VALUE: Status = sys::CUresult::CUDA_ERROR_INVALID_VALUE as Status;
 
-/// Attributes of a device. Some versions of the bindings lack the last two.
+/// Attributes of a device. Some versions of the bindings lack the last one.
 pub(super) mod attribute {
     use super::{c_int, sys::CUdevice_attribute as A};
-    pub(in super::super) const INTEGRATED: c_int = A::CU_DEVICE_ATTRIBUTE_INTEGRATED as c_int;
     pub(in super::super) const UNIFIED_ADDRESSING: c_int =
         A::CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING as c_int;
     pub(in super::super) const VIRTUAL_MEMORY: c_int =
@@ -36,7 +34,6 @@ pub(super) mod attribute {
     pub(in super::super) const READ_ONLY_REGISTRATION: c_int =
         A::CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED as c_int;
     pub(in super::super) const STREAM_WORDS: c_int = 122;
-    pub(in super::super) const IPC_EVENTS: c_int = 125;
 }
 
 pub(super) const HANDLE_TYPE_POSIX_FD: c_uint =
@@ -53,7 +50,6 @@ pub(super) const ACCESS_READ_WRITE: c_int =
     sys::CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READWRITE as c_int;
 pub(super) const EVENT_DISABLE_TIMING: c_uint =
     sys::CUevent_flags::CU_EVENT_DISABLE_TIMING as c_uint;
-pub(super) const EVENT_INTERPROCESS: c_uint = sys::CUevent_flags::CU_EVENT_INTERPROCESS as c_uint;
 pub(super) const STREAM_NON_BLOCKING: c_uint =
     sys::CUstream_flags::CU_STREAM_NON_BLOCKING as c_uint;
 pub(super) const REGISTER_PORTABLE: c_uint = sys::CU_MEMHOSTREGISTER_PORTABLE;
@@ -127,11 +123,6 @@ pub(super) struct AccessDescription {
     pub(super) flags: c_int,
 }
 
-/// `CUipcEventHandle`: names an event to another process of this host.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct IpcEventHandle(pub(crate) [u8; 64]);
-
 #[cfg(test)]
 mod tests {
     use core::mem::{align_of, offset_of, size_of};
@@ -157,7 +148,6 @@ mod tests {
                 compression => compressionType, gpu_direct_rdma => gpuDirectRDMACapable, usage => usage
             }
             AccessDescription => sys::CUmemAccessDesc { location => location, flags => flags }
-            IpcEventHandle => sys::CUipcEventHandle {}
             CUdevice => sys::CUdevice {}
             AllocationHandle => sys::CUmemGenericAllocationHandle {}
             Status => sys::CUresult {}

@@ -42,7 +42,6 @@ pub struct Device {
     lacks: Option<&'static str>,
     granularity: u64,
     registers_read_only: bool,
-    waits_for_words: bool,
 }
 
 impl Device {
@@ -96,10 +95,6 @@ impl Device {
             },
             registers_read_only: attribute(driver, attribute::READ_ONLY_REGISTRATION, ordinal)?
                 != 0,
-            waits_for_words: match attribute(driver, attribute::STREAM_WORDS, ordinal) {
-                Err(error) if error.code() == Some(abi::INVALID_VALUE) => false,
-                other => other? != 0,
-            },
         })
     }
 
@@ -143,11 +138,6 @@ impl Device {
         self.registers_read_only
     }
 
-    /// Whether this device's streams can write words of host memory and wait for them.
-    pub(crate) fn waits_for_words(&self) -> bool {
-        self.waits_for_words
-    }
-
     /// Whether this device can read and write the memory of another one; not asked of a device and itself.
     ///
     /// # Errors
@@ -183,14 +173,12 @@ fn lacks(driver: &Driver, ordinal: CUdevice) -> Result<Option<&'static str>, Cud
             return Ok(Some(name));
         }
     }
-    let events = match attribute(driver, attribute::IPC_EVENTS, ordinal) {
-        // Drivers that cannot be asked have them on all devices but those that are one with their processor.
-        Err(error) if error.code() == Some(abi::INVALID_VALUE) => {
-            attribute(driver, attribute::INTEGRATED, ordinal)? == 0
-        }
+    let words = match attribute(driver, attribute::STREAM_WORDS, ordinal) {
+        // The driver is older than what it is asked for.
+        Err(error) if error.code() == Some(abi::INVALID_VALUE) => false,
         other => other? != 0,
     };
-    Ok((!events).then_some("interprocess events"))
+    Ok((!words).then_some("streams that write and wait for 64-bit words"))
 }
 
 fn granularity(driver: &Driver, ordinal: CUdevice) -> Result<u64, CudaError> {

@@ -17,7 +17,6 @@ mod table;
 mod vmm;
 mod word;
 
-pub(crate) use abi::IpcEventHandle;
 pub(crate) use context::{Context, Current};
 pub(crate) use copy::Registered;
 pub use device::{Device, DeviceUuid};

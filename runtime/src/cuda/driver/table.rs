@@ -9,7 +9,7 @@ use libloading::Library;
 
 use super::abi::{
     AccessDescription, AllocationHandle, AllocationProperties, CUcontext, CUdevice, CUdeviceptr,
-    CUevent, CUstream, IpcEventHandle, Status,
+    CUevent, CUstream, Status,
 };
 
 macro_rules! functions {
@@ -85,8 +85,6 @@ functions! {
     cuEventRecord(CUevent, CUstream);
     cuEventQuery(CUevent);
     cuEventSynchronize(CUevent);
-    cuIpcGetEventHandle(*mut IpcEventHandle, CUevent);
-    cuIpcOpenEventHandle(*mut CUevent, IpcEventHandle);
     cuStreamCreate(*mut CUstream, c_uint);
     cuStreamDestroy_v2(CUstream);
     cuStreamWaitEvent(CUstream, CUevent, c_uint);

@@ -1,7 +1,7 @@
 //! Words of host memory that streams write and wait for: order between processes that outlives a process.
 //!
-//! An interprocess event whose process was killed before it was reached is never reached, and a stream that waits for it waits
-//! for good; nothing can be done for it. A word in memory that both processes have mapped and registered does the same for
+//! CUDA's own interprocess events will not do: one whose process was killed before it was reached is never reached, and a stream
+//! that waits for it waits for good. A word in memory that both processes have mapped and registered does the same for
 //! less, can be looked at without a call, and can be set by whoever learns that the other process is gone.
 
 use super::abi::{self, CUdeviceptr};

@@ -2,30 +2,27 @@
 
 use core::ptr::without_provenance_mut;
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cudarc::driver::sys::{self, CUresult};
 
-use super::super::driver::{
-    Access, Allocation, Context, Event, Mapped, Progress, Registered, Stream, calls,
-};
+use super::super::driver::{Access, Allocation, Event, Mapped, Progress, Stream, calls};
 use super::super::memory::CudaBlock;
-use super::gpu;
 use super::kernels::Kernels;
-use crate::ipc::lease::Mapping;
+use super::{CELL, gpu};
 use crate::ipc::memory::{Created, Memory as _};
 
 const SIZE: u64 = 64 << 20;
 const TIMES: usize = 10_000;
 
-/// A writer records; a reader waits, records its end and asks once whether it has passed.
+/// A writer writes its word; a reader waits, records its end and asks once whether it has passed. What is seen to be written
+/// is not waited for.
 #[test]
 fn a_warm_frame_takes_four_calls() {
     let Some((context, memory)) = gpu() else {
         return;
     };
-    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block, .. } = memory.create(0, CELL, SIZE).unwrap();
     let (writer, reader) = (
         Stream::new(&context).unwrap(),
         Stream::new(&context).unwrap(),
@@ -34,8 +31,9 @@ fn a_warm_frame_takes_four_calls() {
     // On a thread that has no current context.
     let count = std::thread::spawn(move || {
         calls(|| {
-            block.event().record(&writer).unwrap();
-            reader.wait(block.event()).unwrap();
+            block.wait_to_write(&writer).unwrap();
+            block.end_write(&writer, 1, SIZE).unwrap();
+            block.word().unwrap().wait(&reader, 1).unwrap();
             end.record(&reader).unwrap();
             end.query().unwrap();
         })
@@ -54,7 +52,7 @@ fn costs(is_current: bool) {
         return;
     };
     let kernels = Kernels::load(&context);
-    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block, .. } = memory.create(0, CELL, SIZE).unwrap();
     let (writer, reader) = (
         Stream::new(&context).unwrap(),
         Stream::new(&context).unwrap(),
@@ -69,70 +67,46 @@ fn costs(is_current: bool) {
     };
     println!("\n| {title}: µs of | p50 | p99 | max |\n|---|---|---|---|");
     row("nothing", || {});
-    row("record an interprocess event", || {
-        block.event().record(&writer).unwrap();
+    let word = block.word().unwrap();
+    let mut generation = 0;
+    row("write a word", || {
+        generation += 1;
+        block.end_write(&writer, generation, SIZE).unwrap();
     });
+    row("wait for a word", || {
+        word.wait(&reader, generation).unwrap();
+    });
+    row("look at a word", || _ = word.look(generation));
     row("record a local event", || end.record(&reader).unwrap());
-    row("wait for an event on a stream", || {
-        reader.wait(block.event()).unwrap();
-    });
     row("ask an event", || _ = end.query().unwrap());
     row("ask a stream", || _ = writer.query().unwrap());
     row("enter a context and leave it", || {
         drop(context.enter().unwrap());
     });
-    row("record on the legacy default stream", || {
-        block.event().record(&legacy).unwrap();
+    row("write a word on the legacy default stream", || {
+        generation += 1;
+        block.end_write(&legacy, generation, SIZE).unwrap();
     });
-    row("record on the per-thread default stream", || {
-        block.event().record(&per_thread).unwrap();
+    row("write a word on the per-thread default stream", || {
+        generation += 1;
+        block.end_write(&per_thread, generation, SIZE).unwrap();
     });
-    let frame = || {
-        block.event().record(&writer).unwrap();
-        reader.wait(block.event()).unwrap();
+    legacy.synchronize().unwrap();
+    let mut frame = || {
+        generation += 1;
+        block.wait_to_write(&writer).unwrap();
+        block.end_write(&writer, generation, SIZE).unwrap();
+        word.wait(&reader, generation).unwrap();
         end.record(&reader).unwrap();
         let _ = end.query().unwrap();
     };
-    row("all of a frame: record, wait, record, ask", frame);
+    row("all of a frame: write, wait, record, ask", &mut frame);
     row("the same and a kernel before it", || {
         kernels.fill(&writer, block.address(), 4096, 1);
         frame();
     });
-    word_costs(&context, &writer, &reader);
     // What is unmapped while a kernel uses it is a fault.
     writer.synchronize().unwrap();
-}
-
-/// Words in place of events.
-fn word_costs(context: &Arc<Context>, writer: &Stream, reader: &Stream) {
-    if !context.device().waits_for_words() {
-        return;
-    }
-    let page = Mapping::anonymous(4096).unwrap();
-    let start = page.as_ptr().as_ptr();
-    // SAFETY: mapped until after it is dropped.
-    let words = unsafe { Registered::new(context, start, 4096, Access::ReadWrite) }.unwrap();
-    let (word, mut value) = (words.address().unwrap(), 0);
-    row("write a word", || {
-        value += 1;
-        // SAFETY: registered until the streams are waited for.
-        unsafe { writer.write_word(word, value) }.unwrap();
-    });
-    row("wait for a word", || {
-        // SAFETY: as above.
-        unsafe { reader.wait_for_word(word, value) }.unwrap();
-    });
-    row("all of a frame by words: write, wait, write", || {
-        value += 1;
-        // SAFETY: as above.
-        unsafe { writer.write_word(word, value) }.unwrap();
-        // SAFETY: as above.
-        unsafe { reader.wait_for_word(word, value) }.unwrap();
-        // SAFETY: as above.
-        unsafe { reader.write_word(word + 64, value) }.unwrap();
-    });
-    writer.synchronize().unwrap();
-    reader.synchronize().unwrap();
 }
 
 fn row(what: &str, mut work: impl FnMut()) {
@@ -155,7 +129,7 @@ fn what_a_new_block_costs() {
     };
     println!("\n| ms of, one block | 1 MiB | 64 MiB | 1 GiB |\n|---|---|---|---|");
     let sizes = [2 << 20, SIZE, 1 << 30].map(|size| usize::try_from(size).unwrap());
-    let rows: Vec<[Duration; 8]> = sizes
+    let rows: Vec<[Duration; 6]> = sizes
         .iter()
         .map(|&size| {
             let mut start = Instant::now();
@@ -167,34 +141,19 @@ fn what_a_new_block_costs() {
             let created = lap();
             let mapped = Mapped::new(&context, &allocation, size, Access::ReadWrite).unwrap();
             let mapped_in = lap();
-            let event = Arc::new(Event::interprocess(&context).unwrap());
-            let event_made = lap();
-            let _handle = event.export().unwrap();
-            let event_exported = lap();
             let fd = allocation.export().unwrap();
             let exported = lap();
             let again = Allocation::import(&context, fd.as_fd()).unwrap();
             let imported = lap();
             let read_only = Mapped::new(&context, &again, size, Access::Read).unwrap();
             let mapped_again = lap();
-            drop((read_only, again, mapped, allocation, event));
-            [
-                created,
-                mapped_in,
-                event_made,
-                event_exported,
-                exported,
-                imported,
-                mapped_again,
-                lap(),
-            ]
+            drop((read_only, again, mapped, allocation));
+            [created, mapped_in, exported, imported, mapped_again, lap()]
         })
         .collect();
     let names = [
         "allocate",
         "map for writing",
-        "event",
-        "export the event",
         "export the memory",
         "import",
         "map read-only",
@@ -208,7 +167,7 @@ fn what_a_new_block_costs() {
         println!("| {name} | {} |", cells.join(" | "));
     }
     let start = Instant::now();
-    let created = memory.create(0, SIZE).unwrap();
+    let created = memory.create(0, CELL, SIZE).unwrap();
     println!(
         "a block of 64 MiB through the memory: {:?}",
         start.elapsed()
@@ -222,24 +181,27 @@ fn which_calls_need_a_current_context() {
     let Some((context, memory)) = gpu() else {
         return;
     };
-    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block, .. } = memory.create(0, CELL, SIZE).unwrap();
     let stream = Stream::new(&context).unwrap();
-    std::thread::spawn(move || on_a_bare_thread(&block, &stream))
+    let event = Event::local(&context).unwrap();
+    std::thread::spawn(move || on_a_bare_thread(&block, &stream, &event))
         .join()
         .unwrap();
 }
 
-fn on_a_bare_thread(block: &CudaBlock, stream: &Stream) {
-    block.event().record(stream).unwrap();
-    stream.wait(block.event()).unwrap();
-    block.event().synchronize().unwrap();
-    assert_eq!(block.event().query(), Ok(Progress::Done));
+fn on_a_bare_thread(block: &CudaBlock, stream: &Stream, event: &Event) {
+    block.end_write(stream, 1, SIZE).unwrap();
+    block.word().unwrap().wait(stream, 1).unwrap();
+    event.record(stream).unwrap();
+    stream.wait(event).unwrap();
+    event.synchronize().unwrap();
+    assert_eq!(event.query(), Ok(Progress::Done));
     stream.synchronize().unwrap();
     println!("\nwithout a current context:");
-    println!("event record, stream wait, event query, event and stream synchronize: fine");
+    println!("words, event record, stream wait, event query, event and stream synchronize: fine");
     let report = |call: &str, status: CUresult| println!("{call}: {status:?}");
     let (legacy, per_thread) = (without_provenance_mut(1), without_provenance_mut(2));
-    let event = block.event().handle();
+    let event = event.handle();
     // SAFETY: the event is alive; the streams are the driver's own numbers.
     report("record on the legacy stream", unsafe {
         sys::cuEventRecord(event, legacy)
@@ -267,11 +229,6 @@ fn on_a_bare_thread(block: &CudaBlock, stream: &Stream) {
     // SAFETY: as above.
     report("create a stream", unsafe {
         sys::cuStreamCreate(&raw mut made, 1)
-    });
-    let mut exported = sys::CUipcEventHandle { reserved: [0; 64] };
-    // SAFETY: as above.
-    report("export an event", unsafe {
-        sys::cuIpcGetEventHandle(&raw mut exported, event)
     });
     let (mut free, mut total) = (0, 0);
     // SAFETY: as above.

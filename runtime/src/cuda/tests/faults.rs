@@ -4,9 +4,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::super::driver::{CudaError, Driver, Stream};
-use super::gpu;
+use super::super::memory::{Words, Written};
 use super::kernels::{Kernels, words};
 use super::peer::Peer;
+use super::{CELL, gpu};
 use crate::ipc::lease::memfd;
 use crate::ipc::memory::{Created, Memory as _};
 use crate::ipc::wire::ToReader;
@@ -21,9 +22,10 @@ fn a_reader_that_writes_harms_itself_only() {
     let kernels = Kernels::load(&context);
     let stream = Stream::new(&context).unwrap();
     let peer = Peer::start();
-    let Created { block, fd, extra } = memory.create(0, SIZE).unwrap();
+    let Created { block, fd, extra } = memory.create(0, CELL, SIZE).unwrap();
     kernels.fill(&stream, block.address(), block.len(), 5);
-    block.event().record(&stream).unwrap();
+    block.end_write(&stream, 5, SIZE).unwrap();
+    peer.give_words(memory.common().unwrap());
     assert_eq!(peer.give(&fd, SIZE, extra.as_slice()), "imported");
     let set = peer.ask("set");
     println!("a memset by the reader: {set}");
@@ -44,7 +46,8 @@ fn a_reader_that_writes_harms_itself_only() {
     }
     // A new reader of the same block is fine.
     let peer = Peer::start();
-    block.event().record(&stream).unwrap();
+    block.end_write(&stream, 105, SIZE).unwrap();
+    peer.give_words(memory.common().unwrap());
     assert_eq!(peer.give(&fd, SIZE, extra.as_slice()), "imported");
     assert_eq!(peer.ask("check true 105"), all);
 }
@@ -56,25 +59,15 @@ fn what_is_no_block_is_refused() {
     let peer = Peer::start();
     let Created {
         fd: good, extra, ..
-    } = memory.create(0, SIZE).unwrap();
+    } = memory.create(0, CELL, SIZE).unwrap();
     let Created {
         fd: small,
         extra: small_extra,
         block: _small,
-    } = memory.create(0, 2 << 20).unwrap();
+    } = memory.create(0, CELL, 2 << 20).unwrap();
     let with = |at: usize, value: u8| {
         let mut bytes = extra.as_slice().to_vec();
         bytes[at] ^= value;
-        bytes
-    };
-    let garbled = {
-        let mut bytes = extra.as_slice().to_vec();
-        bytes[18..].fill(0xa5);
-        bytes
-    };
-    let zeroed = {
-        let mut bytes = extra.as_slice().to_vec();
-        bytes[18..].fill(0);
         bytes
     };
     let file = |path: &str| OwnedFd::from(std::fs::File::open(path).unwrap());
@@ -108,10 +101,8 @@ fn what_is_no_block_is_refused() {
             whole.to_vec(),
         ),
         ("a device that does not exist", &good, SIZE, with(5, 1)),
-        ("a garbled event", &good, SIZE, garbled),
-        ("an event of zeroes", &good, SIZE, zeroed),
         ("another version", &good, SIZE, with(0, 2)),
-        ("no event", &good, SIZE, Vec::new()),
+        ("no device", &good, SIZE, Vec::new()),
     ] {
         let answer = peer.give(fd, size, &extra);
         println!("{what}: {answer}");
@@ -129,7 +120,7 @@ fn a_full_device_says_so_and_recovers() {
     let (free, total) = context.memory().unwrap();
     let granule = memory.granule(0);
     let error = memory
-        .create(0, total.next_multiple_of(granule))
+        .create(0, CELL, total.next_multiple_of(granule))
         .err()
         .expect("more than there is");
     println!("more than the device has: {error}");
@@ -138,7 +129,7 @@ fn a_full_device_says_so_and_recovers() {
     let mut blocks = Vec::new();
     let start = Instant::now();
     let error = loop {
-        match memory.create(0, size) {
+        match memory.create(0, CELL, size) {
             Ok(created) => blocks.push(created),
             Err(error) => break error,
         }
@@ -158,64 +149,40 @@ fn a_full_device_says_so_and_recovers() {
         after + granule >= free,
         "{free} bytes were free, {after} are"
     );
-    drop(memory.create(0, size).unwrap());
+    drop(memory.create(0, CELL, size).unwrap());
 }
 
-/// What was on the writer's streams is lost with it. That a stream which waits for its event waits for good is for the
-/// record: it is the driver's doing, and the reader can do nothing about it.
+/// What was on the writer's streams is lost with it, and nobody writes its word: a reader's stream waits until the reader
+/// learns of the end.
 #[test]
 fn a_writer_is_killed_in_the_middle_of_its_work() {
     let Some(_) = gpu() else { return };
-    for (busy, expected) in [(0, Some("over")), (500, None)] {
+    for busy in [0, 500] {
         let (writer, reader) = (Peer::start(), Peer::start());
         let (fd, ToReader::Block { size, extra, .. }) = writer.make(SIZE) else {
             panic!("no block");
         };
+        reader.give_words(writer.words().as_fd());
         assert_eq!(reader.give(&fd, size, extra.as_slice()), "imported");
-        assert_eq!(writer.ask("frame 0 1"), "recorded");
+        assert_eq!(writer.ask("frame 0 1"), "written");
         assert_eq!(reader.ask("check true 1"), format!("right {}", SIZE / 4));
-        assert_eq!(writer.ask(&format!("frame {busy} 2")), "recorded");
+        assert_eq!(writer.ask(&format!("frame {busy} 2")), "written");
         std::thread::sleep(Duration::from_millis(50));
         writer.kill();
-        let waited = reader.ask("wait");
-        println!(
-            "killed with {busy} ms of work before the event: a wait for it is {waited} after 1 s"
-        );
-        if let Some(expected) = expected {
-            assert_eq!(waited, expected);
+        let waited = reader.ask("wait 2");
+        println!("killed with {busy} ms of work to do: a wait for it is {waited} after 1 s");
+        let released = reader.ask("release 2");
+        if busy == 0 {
+            assert_eq!((&*waited, &*released), ("over", "over, Done"));
             assert_eq!(reader.ask("check true 2"), format!("right {}", SIZE / 4));
+        } else {
+            assert_eq!((&*waited, &*released), ("not over", "over, Never"));
+            assert_eq!(reader.ask("release 1"), "over, Done", "that one was whole");
         }
-        println!("  the reader's normal end took {:?}", reader.end());
+        let end = reader.end();
+        println!("  the reader's normal end took {end:?}");
+        assert!(end.is_some());
     }
-}
-
-/// With words in place of events the reader goes on when it is told that the writer is gone.
-#[test]
-fn a_reader_that_waits_for_a_word_survives_its_writer() {
-    let Some((context, _)) = gpu() else { return };
-    if !context.device().waits_for_words() {
-        println!("skipped: the device's streams do not wait for words");
-        return;
-    }
-    let words = memfd("rosidl_buffer-test", 4096).unwrap();
-    let (writer, reader) = (Peer::start(), Peer::start());
-    writer.give_words(&words);
-    reader.give_words(&words);
-    assert_eq!(writer.ask("word-frame 300 1"), "written");
-    assert_eq!(
-        reader.ask("word-wait 1"),
-        "over",
-        "the writer's stream releases the reader's"
-    );
-    assert_eq!(writer.ask("word-frame 3000 2"), "written");
-    reader.tell("word-wait 2");
-    std::thread::sleep(Duration::from_millis(50));
-    writer.kill();
-    assert_eq!(reader.hear(), "not over", "nobody wrote the word");
-    assert_eq!(reader.ask("word-release 2"), "over");
-    let end = reader.end();
-    println!("the reader's normal end took {end:?}");
-    assert!(end.is_some());
 }
 
 #[test]
@@ -223,13 +190,10 @@ fn a_framework_destroys_the_context() {
     let Some(_) = gpu() else { return };
     let peer = Peer::start();
     let _block = peer.make(SIZE);
-    assert_eq!(peer.ask("frame 0 1"), "recorded");
+    assert_eq!(peer.ask("frame 0 1"), "written");
     let said = peer.ask("reset");
     println!("{said}");
-    assert!(
-        said.starts_with("reset CUDA_SUCCESS; record Err("),
-        "{said}"
-    );
+    assert!(said.starts_with("reset CUDA_SUCCESS; write Err("), "{said}");
     assert!(said.contains("code: 709"), "{said}");
     assert!(peer.end().is_some());
 }
@@ -246,11 +210,10 @@ fn a_writer_frees_a_block_that_a_reader_still_has() {
         panic!("no block");
     };
     let import = memory.import(fd, size, &extra).unwrap();
-    assert_eq!(peer.ask("frame 0 4"), "recorded");
-    import.event().synchronize().unwrap();
-    assert_eq!(peer.ask("forget"), "forgotten");
-    let waited = stream.wait(import.event());
-    println!("waiting for an event that its process destroyed: {waited:?}");
+    let of_peer = Words::open(&context, peer.words()).unwrap();
+    assert_eq!(peer.ask("frame 0 4"), "written");
+    assert_eq!(peer.ask("forget"), "forgotten"); // waits for the kernel
+    assert_eq!(of_peer.word(CELL).unwrap().look(4), Written::Done);
     let right = kernels.check(&stream, import.address(), import.len(), 4);
     assert_eq!(right, Ok(words(import.len())));
 }
@@ -260,14 +223,14 @@ fn a_forked_child_is_told_and_gives_nothing_back() {
     let Some((context, memory)) = gpu() else {
         return;
     };
-    let Created { block, fd, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block, fd, .. } = memory.create(0, CELL, SIZE).unwrap();
     let stream = Stream::new(&context).unwrap();
     // SAFETY: the child calls nothing that another thread of the parent may have locked: it looks at a page and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let told = Driver::get().err() == Some(CudaError::Forked)
-            && block.event().record(&stream) == Err(CudaError::Forked)
-            && block.event().query() == Err(CudaError::Forked)
+            && block.end_write(&stream, 1, SIZE) == Err(CudaError::Forked)
+            && stream.query() == Err(CudaError::Forked)
             && context.enter().err() == Some(CudaError::Forked);
         drop((block, fd, stream, memory, context));
         // SAFETY: ends the child without the parent's exit handlers.
@@ -278,7 +241,7 @@ fn a_forked_child_is_told_and_gives_nothing_back() {
     let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!((ended, status), (child, 0), "the child was not told");
     // The parent's things are as they were.
-    block.event().record(&stream).unwrap();
+    block.end_write(&stream, 2, SIZE).unwrap();
     stream.synchronize().unwrap();
     assert!(fd.as_fd().try_clone_to_owned().is_ok());
 }

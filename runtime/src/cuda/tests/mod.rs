@@ -8,11 +8,15 @@ mod kernels;
 mod order;
 mod peer;
 mod sharing;
+mod waits;
 
 use std::sync::Arc;
 
 use super::driver::{Context, CudaError, Device};
 use super::memory::CudaMemory;
+
+/// Where all blocks of these tests stand; their generations go up.
+const CELL: u32 = 0;
 
 /// The first device that can share memory; says so if there is none.
 fn device() -> Option<Device> {

@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::super::driver::{Event, Progress, Stream};
-use super::super::memory::CudaMemory;
-use super::gpu;
+use super::super::memory::{CudaMemory, Words, Written};
 use super::kernels::{Kernels, words};
 use super::peer::Peer;
+use super::{CELL, gpu};
 use crate::ipc::memory::{Created, Memory as _};
 use crate::ipc::wire::ToReader;
 
 const SIZE: u64 = 64 << 20;
+const SOON: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_reader_waits_on_the_device_and_not_on_the_host() {
@@ -24,18 +25,16 @@ fn a_reader_waits_on_the_device_and_not_on_the_host() {
         panic!("no block");
     };
     let import = memory.import(fd, size, &extra).unwrap();
+    let of_peer = Words::open(&context, peer.words()).unwrap();
+    let word = of_peer.word(CELL).unwrap();
     let all = Ok(words(import.len()));
     let mut right_without = 0;
     for seed in 1..=20 {
-        assert_eq!(peer.ask(&format!("frame 100 {seed}")), "recorded");
+        assert_eq!(peer.ask(&format!("frame 100 {seed}")), "written");
         let start = Instant::now();
-        assert_eq!(
-            import.event().query(),
-            Ok(Progress::Running),
-            "frame {seed}"
-        );
+        assert_eq!(word.look(seed.into()), Written::NotYet, "frame {seed}");
         if seed % 2 == 0 {
-            stream.wait(import.event()).unwrap();
+            word.wait(&stream, seed.into()).unwrap();
             let waited = start.elapsed();
             assert!(
                 waited < Duration::from_millis(50),
@@ -44,10 +43,11 @@ fn a_reader_waits_on_the_device_and_not_on_the_host() {
             let right = kernels.check(&stream, import.address(), import.len(), seed);
             assert_eq!(right, all, "frame {seed}");
         } else {
-            // The same without waiting: so it is the event that makes the other half right.
+            // The same without waiting: so it is the word that makes the other half right.
             let right = kernels.check(&stream, import.address(), import.len(), seed);
             right_without += u32::from(right == all);
-            import.event().synchronize().unwrap();
+            let late = word.wait_on_host(seed.into(), SOON, &context);
+            assert_eq!(late, Ok(Written::Done), "frame {seed}");
         }
     }
     println!("right: 10 of 10 frames with the wait, {right_without} of 10 without");
@@ -66,12 +66,14 @@ fn a_block_is_imported_in_its_own_process() {
         Stream::new(&context).unwrap(),
     );
     let other = CudaMemory::open(&[context.device().clone()]).unwrap();
-    let Created { block, fd, extra } = memory.create(0, SIZE).unwrap();
+    let Created { block, fd, extra } = memory.create(0, CELL, SIZE).unwrap();
     let import = other.import(fd, SIZE, &extra).unwrap();
+    let words_fd = memory.common().unwrap().try_clone_to_owned().unwrap();
+    let of_first = other.import_common(words_fd).unwrap();
     kernels.spin(&writer, Duration::from_millis(50));
     kernels.fill(&writer, block.address(), block.len(), 3);
-    block.event().record(&writer).unwrap();
-    reader.wait(import.event()).unwrap();
+    block.end_write(&writer, 1, SIZE).unwrap();
+    of_first.word(CELL).unwrap().wait(&reader, 1).unwrap();
     let right = kernels.check(&reader, import.address(), import.len(), 3);
     assert_eq!(right, Ok(words(import.len())));
 }

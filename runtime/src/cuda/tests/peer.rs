@@ -2,19 +2,16 @@
 //!
 //! One command a message, as words; one answer each. Blocks travel as they do for the engine: a message and its file.
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::driver::{Access, Context, CudaError, Progress, Registered, Stream};
-use super::super::memory::{CudaBlock, CudaImport};
-use super::gpu;
+use super::super::driver::{CudaError, Progress, Stream};
+use super::super::memory::{CudaBlock, CudaImport, Words};
 use super::kernels::Kernels;
+use super::{CELL, gpu};
 use crate::ipc::identity::Identity;
-use crate::ipc::lease::Mapping;
 use crate::ipc::memory::{Created, Memory as _};
 use crate::ipc::socket::{Connection, Listener, Received};
 use crate::ipc::wire::{MAX_MESSAGE, ToReader};
@@ -90,10 +87,17 @@ impl Peer {
         self.hear()
     }
 
-    /// Gives memory for words.
-    pub(super) fn give_words(&self, fd: &OwnedFd) {
-        self.connection().send(b"words", Some(fd.as_fd())).unwrap();
+    /// Gives the first process's words.
+    pub(super) fn give_words(&self, fd: BorrowedFd<'_>) {
+        self.connection().send(b"words", Some(fd)).unwrap();
         assert_eq!(self.hear(), "mapped");
+    }
+
+    /// The second process's words.
+    pub(super) fn words(&self) -> OwnedFd {
+        self.tell("words");
+        let (_, fd) = receive(self.connection()).expect("the second process ended");
+        fd.expect("a file")
     }
 
     /// A block that the second process makes.
@@ -166,11 +170,11 @@ pub(super) fn serve() {
     let stream = Stream::new(&context).unwrap();
     let mut made: Vec<CudaBlock> = Vec::new();
     let mut imported: Vec<CudaImport> = Vec::new();
-    let mut shared: Option<Words> = None;
+    let mut words_of_other: Option<Words> = None;
     while let Some((message, fd)) = receive(&connection) {
         let answer = if let Some(fd) = fd {
             if message == b"words" {
-                shared = Some(Words::map(&context, &fd));
+                words_of_other = Some(Words::open(&context, fd).unwrap());
                 connection.send(b"mapped", None).unwrap();
                 continue;
             }
@@ -188,10 +192,14 @@ pub(super) fn serve() {
             let text = String::from_utf8(message).unwrap();
             let words: Vec<&str> = text.split(' ').collect();
             let number = |at: usize| words[at].parse::<u32>().unwrap();
+            let wait = |seed: u32| {
+                let words = words_of_other.as_ref().unwrap();
+                words.word(CELL).unwrap().wait(&stream, seed.into())
+            };
             match words[0] {
                 "make" => {
                     let size = words[1].parse().unwrap();
-                    let Created { block, fd, extra } = memory.create(0, size).unwrap();
+                    let Created { block, fd, extra } = memory.create(0, CELL, size).unwrap();
                     made.push(block);
                     let mut message = [0; MAX_MESSAGE];
                     let len = ToReader::Block {
@@ -208,8 +216,10 @@ pub(super) fn serve() {
                     let block = made.last().unwrap();
                     kernels.spin(&stream, Duration::from_millis(number(1).into()));
                     kernels.fill(&stream, block.address(), block.len(), number(2));
-                    block.event().record(&stream).unwrap();
-                    "recorded".to_owned()
+                    block
+                        .end_write(&stream, number(2).into(), block.len() as u64)
+                        .unwrap();
+                    "written".to_owned()
                 }
                 "forget" => {
                     made.clear();
@@ -222,7 +232,7 @@ pub(super) fn serve() {
                     let right =
                         |()| kernels.check(&stream, import.address(), import.len(), number(2));
                     let waited = if words[1] == "true" {
-                        stream.wait(import.event())
+                        wait(number(2))
                     } else {
                         Ok(())
                     };
@@ -246,86 +256,38 @@ pub(super) fn serve() {
                     let sticky = first.as_ref().is_err_and(CudaError::is_sticky);
                     format!("{first:?}; sticky {sticky}; then {again:?}")
                 }
-                // Puts a wait for the last import's event on the stream: is it over within 1 s?
+                // Puts a wait for the frame <seed> on the stream: is it over within 1 s?
                 "wait" => {
-                    stream.wait(imported.last().unwrap().event()).unwrap();
+                    wait(number(1)).unwrap();
                     over(&stream)
                 }
-                // The same by words: frame <milliseconds of work before it> <value>, wait <value>
-                "word-frame" => {
-                    kernels.spin(&stream, Duration::from_millis(number(1).into()));
-                    let (_, word) = shared.as_ref().unwrap().first();
-                    // SAFETY: the word is mapped and registered as long as this process lives.
-                    unsafe { stream.write_word(word, number(2).into()) }.unwrap();
-                    "written".to_owned()
+                "words" => {
+                    connection.send(b"words", memory.common()).unwrap();
+                    continue;
                 }
-                "word-wait" => {
-                    let (_, word) = shared.as_ref().unwrap().first();
-                    // SAFETY: as above.
-                    unsafe { stream.wait_for_word(word, number(1).into()) }.unwrap();
-                    over(&stream)
-                }
-                // What a process does that learns of the other one's end
-                "word-release" => {
-                    let (word, _) = shared.as_ref().unwrap().first();
-                    word.store(number(1).into(), Ordering::Release);
-                    over(&stream)
+                // What a process does that learns of the other one's end; then: was the frame <seed> written?
+                "release" => {
+                    let words = words_of_other.as_ref().unwrap();
+                    words.release();
+                    let written = words.word(CELL).unwrap().look(number(1).into());
+                    format!("{}, {written:?}", over(&stream))
                 }
                 "reset" => {
                     let block = made.pop().unwrap();
                     // SAFETY: what a framework may do; nothing that is used here is behind it.
                     let reset = unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(0) };
-                    let record = block.event().record(&stream);
-                    let query = block.event().query();
-                    let create = memory.create(0, 2 << 20).map(|_| ());
+                    let write = block.end_write(&stream, 1, 1);
+                    let query = stream.query();
+                    let create = memory.create(0, CELL, 2 << 20).map(|_| ());
                     drop(block);
-                    format!(
-                        "reset {reset:?}; record {record:?}; query {query:?}; create {create:?}"
-                    )
+                    format!("reset {reset:?}; write {write:?}; query {query:?}; create {create:?}")
                 }
-                "progress" => said(imported.last().unwrap().event().query().map(|progress| {
-                    if progress == Progress::Done {
-                        "done"
-                    } else {
-                        "running"
-                    }
-                    .to_owned()
-                })),
                 other => panic!("what is {other:?}?"),
             }
         };
         connection
             .send(&answer.as_bytes()[..answer.len().min(1024)], None)
             .unwrap();
-    }
-}
-
-/// Memory that all processes map and register.
-struct Words {
-    // Before the mapping, which is in use until then.
-    registered: Registered,
-    mapping: Mapping,
-}
-
-impl Words {
-    const LEN: usize = 4096;
-
-    fn map(context: &Arc<Context>, fd: &OwnedFd) -> Self {
-        let mapping = Mapping::writable(fd.as_fd(), Self::LEN).unwrap();
-        let start = mapping.as_ptr().as_ptr();
-        // SAFETY: mapped writable until after it is dropped.
-        let registered = unsafe { Registered::new(context, start, Self::LEN, Access::ReadWrite) };
-        Self {
-            registered: registered.unwrap(),
-            mapping,
-        }
-    }
-
-    /// The first word, for the host and for the device.
-    fn first(&self) -> (&AtomicU64, u64) {
-        // SAFETY: mapped while it is borrowed, aligned, and atomic for all who have it.
-        let word = unsafe { self.mapping.as_ptr().cast().as_ref() };
-        (word, self.registered.address().unwrap())
     }
 }
 

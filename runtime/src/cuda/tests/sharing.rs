@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::driver::{Access, CudaError, Device, Driver, Progress, Registered, Stream};
-use super::super::memory::CudaMemory;
+use super::super::memory::{CudaMemory, Written};
 use super::kernels::{Kernels, words};
 use super::peer::Peer;
-use super::{device, gpu};
+use super::{CELL, device, gpu};
 use crate::ipc::lease::{Mapping, memfd};
 use crate::ipc::memory::{Created, Memory as _};
 
@@ -23,7 +23,7 @@ fn what_one_process_writes_another_reads_in_place() {
     let stream = Stream::new(&context).unwrap();
     let peer = Peer::start();
     let start = Instant::now();
-    let Created { block, fd, extra } = memory.create(0, SIZE).unwrap();
+    let Created { block, fd, extra } = memory.create(0, CELL, SIZE).unwrap();
     let made = start.elapsed();
     let start = Instant::now();
     assert_eq!(peer.give(&fd, SIZE, extra.as_slice()), "imported");
@@ -31,9 +31,10 @@ fn what_one_process_writes_another_reads_in_place() {
         "64 MiB: made in {made:?}, imported by another process in {:?}, message and answer included",
         start.elapsed()
     );
+    peer.give_words(memory.common().unwrap());
     for seed in 1..=100 {
         kernels.fill(&stream, block.address(), block.len(), seed);
-        block.event().record(&stream).unwrap();
+        block.end_write(&stream, seed.into(), SIZE).unwrap();
         let answer = peer.ask(&format!("check true {seed}"));
         assert_eq!(
             answer,
@@ -51,13 +52,12 @@ fn an_import_outlives_the_writers_block() {
     let kernels = Kernels::load(&context);
     let stream = Stream::new(&context).unwrap();
     let peer = Peer::start();
-    let Created { block, fd, extra } = memory.create(0, SIZE).unwrap();
+    let Created { block, fd, extra } = memory.create(0, CELL, SIZE).unwrap();
     kernels.fill(&stream, block.address(), block.len(), 7);
-    block.event().record(&stream).unwrap();
+    block.end_write(&stream, 7, SIZE).unwrap();
     assert_eq!(peer.give(&fd, SIZE, extra.as_slice()), "imported");
-    block.event().synchronize().unwrap();
     let count = words(block.len());
-    drop((block, fd));
+    drop((block, fd)); // waits for the kernel
     assert_eq!(peer.ask("check false 7"), format!("right {count}"));
 }
 
@@ -68,7 +68,7 @@ fn memory_goes_back_to_the_device() {
     };
     let peer = Peer::start();
     let (before, _) = context.memory().unwrap();
-    let Created { block, fd, extra } = memory.create(0, 1 << 30).unwrap();
+    let Created { block, fd, extra } = memory.create(0, CELL, 1 << 30).unwrap();
     assert_eq!(peer.give(&fd, 1 << 30, extra.as_slice()), "imported");
     let (during, _) = context.memory().unwrap();
     assert!(
@@ -93,7 +93,8 @@ fn every_kind_of_stream_orders_work() {
         return;
     };
     let kernels = Kernels::load(&context);
-    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block, .. } = memory.create(0, CELL, SIZE).unwrap();
+    let word = block.word().unwrap();
     let reader = Stream::new(&context).unwrap();
     let own = Stream::new(&context).unwrap();
     // SAFETY: `own` lives longer than this.
@@ -110,18 +111,18 @@ fn every_kind_of_stream_orders_work() {
     for (seed, (name, stream)) in (1..).zip(&kinds) {
         kernels.spin(stream, Duration::from_millis(50));
         kernels.fill(stream, block.address(), block.len(), seed);
-        block.event().record(stream).unwrap();
-        assert_eq!(block.event().query(), Ok(Progress::Running), "{name}");
+        block.end_write(stream, seed.into(), SIZE).unwrap();
+        assert_eq!(word.look(seed.into()), Written::NotYet, "{name}");
         assert_eq!(stream.query(), Ok(Progress::Running), "{name}");
-        reader.wait(block.event()).unwrap();
+        word.wait(&reader, seed.into()).unwrap();
         let right = kernels.check(&reader, block.address(), block.len(), seed);
         assert_eq!(right, Ok(words(block.len())), "{name} writes");
     }
     for (seed, (name, stream)) in (11..).zip(&kinds) {
         kernels.spin(&own, Duration::from_millis(50));
         kernels.fill(&own, block.address(), block.len(), seed);
-        block.event().record(&own).unwrap();
-        stream.wait(block.event()).unwrap();
+        block.end_write(&own, seed.into(), SIZE).unwrap();
+        word.wait(stream, seed.into()).unwrap();
         let right = kernels.check(stream, block.address(), block.len(), seed);
         assert_eq!(right, Ok(words(block.len())), "{name} reads");
     }
@@ -133,8 +134,8 @@ fn bytes_are_copied_all_ways() {
         return;
     };
     let stream = Stream::new(&context).unwrap();
-    let Created { block: a, .. } = memory.create(0, SIZE).unwrap();
-    let Created { block: b, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block: a, .. } = memory.create(0, CELL, SIZE).unwrap();
+    let Created { block: b, .. } = memory.create(0, CELL, SIZE).unwrap();
     let len = a.len();
     let source: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect();
     let mut target = vec![0; len];
@@ -168,9 +169,10 @@ fn shared_host_memory_is_registered_writable_and_read_only() {
     let Some((context, memory)) = gpu() else {
         return;
     };
-    let Created { block, .. } = memory.create(0, SIZE).unwrap();
+    let Created { block, .. } = memory.create(0, CELL, SIZE).unwrap();
     let stream = Stream::new(&context).unwrap();
     let len = block.len();
+    let legacy = Stream::legacy(&context);
     let fd = memfd("rosidl_buffer-test", SIZE).unwrap();
     let writable = Mapping::writable(fd.as_fd(), len).unwrap();
     let read_only = Mapping::read_only(fd.as_fd(), len).unwrap();
@@ -179,6 +181,7 @@ fn shared_host_memory_is_registered_writable_and_read_only() {
     let registered = unsafe { Registered::new(&context, to, len, Access::ReadWrite) }.unwrap();
     // SAFETY: valid ranges; waited for.
     unsafe { context.set(block.address(), 9, len) }.unwrap();
+    legacy.synchronize().unwrap(); // `stream` does not wait for it
     let start = Instant::now();
     // SAFETY: as above.
     unsafe { stream.dtoh_async(to, block.address(), len) }.unwrap();
@@ -199,6 +202,7 @@ fn shared_host_memory_is_registered_writable_and_read_only() {
     let registered = unsafe { Registered::new(&context, from, len, Access::Read) }.unwrap();
     // SAFETY: valid ranges; waited for.
     unsafe { context.set(block.address(), 0, len) }.unwrap();
+    legacy.synchronize().unwrap();
     let start = Instant::now();
     // SAFETY: as above.
     unsafe { stream.htod_async(block.address(), from, len) }.unwrap();

@@ -1,0 +1,343 @@
+//! Words that say how far writing is: order between streams of several processes that outlives any of them.
+//!
+//! An engine has one page of them, a word for each cell, in a sealed memfd that its readers map too and that everybody
+//! registers with CUDA. A word is the largest generation whose writing is done: the writer's stream writes it behind the last
+//! work on a block, a reader's stream waits until it is large enough, and whoever looks sees it without a call. When a
+//! writer's process is gone, its readers add a mark that lets all streams go; what was done before can still be told. Beside
+//! the word stands how many bytes were written, so that no descriptor can claim more.
+
+use core::mem::ManuallyDrop;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::driver::{Access, Context, CudaError, Registered, Stream, StreamId};
+use crate::ipc::cell::MAX_GENERATION;
+use crate::ipc::lease::{CELLS, Lease};
+
+/// Whoever waits on the host for a writer waits no longer than this.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Looks in quick succession, before pauses begin.
+const SPINS: u32 = 2000;
+const PAUSE: Duration = Duration::from_micros(50);
+/// Pauses after which the device is asked whether it still works.
+const PROBE: u32 = 400;
+/// In a word: its process is gone, and what is not done will not be. As large as a word can be for a stream, which compares
+/// signed numbers.
+const GONE: u64 = 1 << 62;
+
+/// How far the writing of a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Done,
+    NotYet,
+    /// The writer's process ended before.
+    Never,
+}
+
+fn look(word: &AtomicU64, generation: u64) -> Written {
+    let found = word.load(Ordering::Acquire);
+    if found & MAX_GENERATION >= generation {
+        Written::Done
+    } else if found & GONE == 0 {
+        Written::NotYet
+    } else {
+        Written::Never
+    }
+}
+
+fn cells(words: &Lease) -> impl Iterator<Item = &AtomicU64> {
+    (0..).map_while(|cell| words.cell(cell))
+}
+
+/// Every reader of a gone process does this, in any order.
+fn mark_gone(words: &Lease) {
+    for word in cells(words) {
+        word.fetch_or(GONE, Ordering::AcqRel);
+    }
+}
+
+/// The words of an engine, mapped and registered. Goes when no stream uses them any more: the handles on a block keep them,
+/// until the work is done that they stand for.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// Of the first word, for devices.
+    start: u64,
+    memory: ManuallyDrop<Memory>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    // Before the cells, which are in use until then.
+    registered: Registered,
+    cells: Lease,
+}
+
+/// Words of engines that are gone, still registered.
+static LEFT: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
+/// So many are unregistered together.
+const MANY: usize = 64;
+
+impl Drop for Words {
+    /// Later, together with others, and in a thread of its own: CUDA unregisters memory only when the device is through with
+    /// all that it has to do, lets no other thread call meanwhile, and what it has to do may be to wait for a process
+    /// whose end the caller is about to notice.
+    fn drop(&mut self) {
+        // SAFETY: taken once, here.
+        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        left.push(memory);
+        if left.len() < MANY {
+            return;
+        }
+        let many = std::mem::take(&mut *left);
+        drop(left);
+        let thread = std::thread::Builder::new().name("cuda words".to_owned());
+        if let Err(error) = thread.spawn(move || drop(many)) {
+            tracing::warn!(%error, "no thread to unregister memory in; it waited for the device"); // dropped with the closure
+        }
+    }
+}
+
+impl Words {
+    /// Those of another process's engine.
+    pub(crate) fn open(context: &Arc<Context>, fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self::register(context, Lease::open(fd)?)?)
+    }
+
+    fn register(context: &Arc<Context>, cells: Lease) -> Result<Self, CudaError> {
+        let mapping = cells.mapping();
+        let start = mapping.as_ptr().as_ptr();
+        // SAFETY: mapped for reading and writing until after this is dropped; mapped here, so registered here only.
+        let registered =
+            unsafe { Registered::new(context, start, mapping.len(), Access::ReadWrite) }?;
+        Ok(Self {
+            start: registered.address()?,
+            memory: ManuallyDrop::new(Memory { registered, cells }),
+        })
+    }
+
+    /// The word of a cell; `None` where there is no such cell.
+    pub(crate) fn word(&self, cell: u32) -> Option<Word<'_>> {
+        Some(Word {
+            host: self.memory.cells.cell(cell)?,
+            device: self.start + u64::from(cell) * Lease::STRIDE as u64,
+        })
+    }
+
+    /// Bytes of the block's present use; settled when it is described.
+    pub(crate) fn len(&self, cell: u32) -> Option<u64> {
+        Some(self.memory.cells.beside(cell)?.load(Ordering::Acquire))
+    }
+
+    /// Lets everybody go who waits for the process that these words are of: it is gone.
+    pub(crate) fn release(&self) {
+        mark_gone(&self.memory.cells);
+    }
+}
+
+/// How far the writing of the block at one cell is.
+#[derive(Clone, Copy)]
+pub(crate) struct Word<'a> {
+    host: &'a AtomicU64,
+    device: u64,
+}
+
+impl Word<'_> {
+    /// Without a call.
+    pub(crate) fn look(&self, generation: u64) -> Written {
+        look(self.host, generation)
+    }
+
+    /// What is put on the stream from now on runs after the writing of this use, or after the end of its process.
+    pub(crate) fn wait(&self, stream: &Stream, generation: u64) -> Result<(), CudaError> {
+        // SAFETY: an aligned word of registered memory, at its address for devices, which everybody accesses atomically; whoever
+        // makes a stream wait keeps the block, and with it the words, until the stream is past it.
+        unsafe { stream.wait_for_word(self.device, generation) }
+    }
+
+    fn write(&self, stream: &Stream, generation: u64) -> Result<(), CudaError> {
+        // SAFETY: as above; the block is kept until this is done, see `OwnWords::settle`.
+        unsafe { stream.write_word(self.device, generation) }
+    }
+
+    /// Waits on the host, with a deadline. An error is the device's, which then writes nothing any more.
+    pub(crate) fn wait_on_host(
+        &self,
+        generation: u64,
+        patience: Duration,
+        device: &Context,
+    ) -> Result<Written, CudaError> {
+        for _ in 0..SPINS {
+            match self.look(generation) {
+                Written::NotYet => core::hint::spin_loop(),
+                other => return Ok(other),
+            }
+        }
+        let start = Instant::now();
+        for pauses in 1.. {
+            match self.look(generation) {
+                Written::NotYet if start.elapsed() < patience => std::thread::sleep(PAUSE),
+                other => return Ok(other),
+            }
+            if pauses % PROBE == 0 {
+                match device.memory() {
+                    Err(error) if error.is_sticky() || error == CudaError::Forked => {
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(Written::NotYet) // never: the pauses end by the clock
+    }
+}
+
+/// The words of this process's engine, and what was put on streams to write them.
+#[derive(Debug)]
+pub(crate) struct OwnWords {
+    words: Words,
+    fd: OwnedFd,
+    /// By cell; a cell's next block goes on where the last one ended.
+    last: Box<[Last]>,
+}
+
+/// The last writing of a cell's block.
+#[derive(Debug, Default)]
+struct Last {
+    /// 0: there was none.
+    generation: AtomicU64,
+    /// Which stream it was on; 0: it is not known.
+    stream: AtomicU64,
+}
+
+impl OwnWords {
+    pub(crate) fn create(context: &Arc<Context>) -> io::Result<Self> {
+        let (memory, fd) = Lease::create()?;
+        Ok(Self {
+            words: Words::register(context, memory)?,
+            fd,
+            last: (0..CELLS).map(|_| Last::default()).collect(),
+        })
+    }
+
+    /// For readers.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub(crate) fn word(&self, cell: u32) -> Option<Word<'_>> {
+        self.words.word(cell)
+    }
+
+    /// Makes the stream wait for the end of the last writing at this cell; without a call where that is done, or was on this
+    /// very stream.
+    pub(crate) fn wait_to_write(&self, cell: u32, stream: &Stream) -> Result<(), CudaError> {
+        let (Some(last), Some(word)) = (self.last.get(cell as usize), self.word(cell)) else {
+            return Ok(()); // never: blocks have cells that there are
+        };
+        let (generation, on) = (
+            last.generation.load(Ordering::Acquire),
+            last.stream.load(Ordering::Acquire),
+        );
+        let is_same = on != 0 && stream.id() == Some(StreamId(on));
+        if is_same || word.look(generation) == Written::Done {
+            return Ok(());
+        }
+        word.wait(stream, generation)
+    }
+
+    /// Ends a writing of so many bytes: all that is on the stream by now.
+    pub(crate) fn end_write(
+        &self,
+        cell: u32,
+        (generation, len): (u64, u64),
+        stream: &Stream,
+    ) -> Result<(), CudaError> {
+        let (Some(last), Some(word)) = (self.last.get(cell as usize), self.word(cell)) else {
+            return Ok(()); // as above
+        };
+        if let Some(beside) = self.words.memory.cells.beside(cell) {
+            beside.store(len, Ordering::Release);
+        }
+        word.write(stream, generation)?;
+        let id = stream.id().map_or(0, |StreamId(id)| id);
+        last.stream.store(id, Ordering::Release);
+        last.generation.store(generation, Ordering::Release);
+        Ok(())
+    }
+
+    /// Waits on the host until no stream writes the block at this cell any more; false if one still may after
+    /// [`PATIENCE`].
+    pub(crate) fn settle(&self, cell: u32, device: &Context) -> bool {
+        let last = self.last.get(cell as usize);
+        let generation = last.map_or(0, |last| last.generation.load(Ordering::Acquire));
+        let Some(word) = self.word(cell) else {
+            return true; // as above
+        };
+        match word.wait_on_host(generation, PATIENCE, device) {
+            Ok(written) => written == Written::Done,
+            Err(error) => {
+                tracing::debug!(%error, "the last write to a block was not waited for");
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_tells_what_was_done_also_after_the_end() {
+        let words = Lease::private().unwrap();
+        let word = |cell| words.cell(cell).unwrap();
+        word(3).store(7, Ordering::Relaxed);
+        for (generation, before, after) in [
+            (1, Written::Done, Written::Done),
+            (7, Written::Done, Written::Done),
+            (8, Written::NotYet, Written::Never),
+            (MAX_GENERATION, Written::NotYet, Written::Never),
+        ] {
+            word(3).store(7, Ordering::Relaxed);
+            assert_eq!(look(word(3), generation), before);
+            for _ in 0..2 {
+                mark_gone(&words); // each reader does it
+                assert_eq!(look(word(3), generation), after);
+            }
+            assert_eq!(look(word(1023), generation), Written::Never);
+        }
+        assert_eq!(cells(&words).count(), CELLS);
+    }
+
+    /// How `CU_STREAM_WAIT_VALUE_GEQ` compares.
+    #[test]
+    fn the_mark_lets_every_stream_go() {
+        let words = Lease::private().unwrap();
+        let word = words.cell(0).unwrap();
+        let passes = |generation: u64| {
+            let found = word.load(Ordering::Relaxed);
+            found.wrapping_sub(generation).cast_signed() >= 0
+        };
+        word.store(7, Ordering::Relaxed);
+        assert!(passes(7) && !passes(8) && !passes(MAX_GENERATION));
+        mark_gone(&words);
+        assert!(passes(7) && passes(8) && passes(MAX_GENERATION));
+        word.store(MAX_GENERATION, Ordering::Relaxed);
+        mark_gone(&words);
+        assert!(passes(1) && passes(MAX_GENERATION));
+    }
+
+    /// Nobody sees a frame that is not there, whatever a peer writes into the words.
+    #[test]
+    fn other_bits_mean_nothing() {
+        let words = Lease::private().unwrap();
+        let word = words.cell(0).unwrap();
+        word.store(!MAX_GENERATION & !GONE | 5, Ordering::Relaxed);
+        assert_eq!(look(word, 5), Written::Done);
+        assert_eq!(look(word, 6), Written::NotYet);
+    }
+}
