@@ -19,6 +19,10 @@ MUST = [
 ]
 
 
+# Packages of this project: the peer has the types that ROS 2's own tool gave a hash for.
+OURS = ("shm_buffer_backend_msgs/",)
+
+
 class Peer:
     def __init__(self, path):
         self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -37,7 +41,7 @@ def main():
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     store, wide = load()
     rng = np.random.default_rng(20260421)
-    names = sorted(name for name in store.types if name not in wide)
+    names = sorted(name for name in store.types if name not in wide and not name.startswith(OURS))
     missing = [name for name in MUST if name not in names]
     assert not missing, missing
     checked = 0
