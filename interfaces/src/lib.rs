@@ -1,6 +1,7 @@
 //! ROS 2's interface packages as Rust types: one compiled crate, so that two crates of one program share one
 //! `sensor_msgs::msg::Image`. The definitions are of December 2024, those of `tensor_msgs` and
-//! `cuda_buffer_backend_msgs` of 2026; `shm_buffer_backend_msgs` is this project's own.
+//! `cuda_buffer_backend_msgs` of 2026; `shm_buffer_backend_msgs` and `cuda_rs_buffer_backend_msgs` are
+//! this project's own.
 //!
 //! Each package is a feature of the same name and brings the packages that it refers to; `all` is all of them. With
 //! the feature `serde` every message has serde's traits. The code is made by `rosidl_buffer_gen` from the definitions

@@ -20,7 +20,7 @@ MUST = [
 
 
 # Packages of this project: the peer has the types that ROS 2's own tool gave a hash for.
-OURS = ("shm_buffer_backend_msgs/",)
+OURS = ("shm_buffer_backend_msgs/", "cuda_rs_buffer_backend_msgs/")
 
 
 class Peer:

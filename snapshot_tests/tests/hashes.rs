@@ -10,8 +10,9 @@ fn here(path: &str) -> std::path::PathBuf {
 }
 
 /// Packages and files of our own, which ROS 2 never saw, and a file that the table leaves out.
-const OURS: [&str; 3] = [
+const OURS: [&str; 4] = [
     "feature_msgs/",
+    "cuda_rs_buffer_backend_msgs/",
     "shm_buffer_backend_msgs/",
     "rosidl_generator_py/msg/BuiltinTypeSequencesIdl",
 ];

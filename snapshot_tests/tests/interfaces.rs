@@ -359,3 +359,15 @@ fn the_descriptor_of_shared_memory_is_that_of_its_file() {
     assert_eq!((generated.cell, generated.size), (own.cell, own.size));
     assert_eq!(cdr::encode(&generated).unwrap(), bytes);
 }
+
+/// The runtime's own struct, which takes its feature `cuda`, says this hash and checks it against its fields.
+#[test]
+fn the_descriptor_of_gpu_memory_is_that_of_its_file() {
+    use snapshot_tests::ros::cuda_rs_buffer_backend_msgs::msg::CudaRsBufferDescriptor as Generated;
+
+    assert_eq!(
+        Generated::TYPE_HASH,
+        "RIHS01_a0dc74963faa011032bfc11f559671aaf5bf1934301864ba7e300b6300a7ba46"
+    );
+    assert_eq!(Generated::VERSION, 1);
+}

@@ -6,7 +6,10 @@ use crate::BufferMessage;
 ///
 /// Same fields as `msg/cuda_rs_buffer_backend_msgs/msg/CudaRsBufferDescriptor.msg`, where each is explained.
 #[derive(Debug, Clone, PartialEq, Eq, BufferMessage)]
-#[ros2(package = "cuda_rs_buffer_backend_msgs")]
+#[ros2(
+    package = "cuda_rs_buffer_backend_msgs",
+    hash = "RIHS01_a0dc74963faa011032bfc11f559671aaf5bf1934301864ba7e300b6300a7ba46"
+)]
 pub struct CudaRsBufferDescriptor {
     /// [`VERSION`](Self::VERSION) of the publisher.
     pub version: u8,
@@ -31,4 +34,18 @@ pub struct CudaRsBufferDescriptor {
 impl CudaRsBufferDescriptor {
     /// Version of this message and of the rules behind it.
     pub const VERSION: u8 = 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GeneratedMessage as _, Message as _};
+
+    #[test]
+    fn the_hash_is_that_of_the_fields() {
+        let described = CudaRsBufferDescriptor::type_description()
+            .type_hash()
+            .to_string();
+        assert_eq!(described, CudaRsBufferDescriptor::TYPE_HASH);
+    }
 }
