@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use rosidl_buffer_runtime::{BackendRegistry, Buffer, EncodeError, Message, Peer};
+use rosidl_buffer_runtime::{BackendRegistry, Buffer, EncodeError, Message, Peer, Storage};
 
 use crate::{
     error::Result,
@@ -291,19 +291,26 @@ enum Choice {
 }
 
 fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> Choice {
+    let by_backend = |name: &str| match peer.metadata(name) {
+        _ if !backends.contains(name) => Choice::Bytes(Fallback::NotRegistered),
+        None => Choice::Bytes(Fallback::NotAccepted),
+        Some(metadata) if !backends.is_ready(name, metadata) => Choice::Bytes(Fallback::NotReady),
+        Some(_) => Choice::Descriptor,
+    };
     let mut choice = Choice::HostMemory;
-    for_each_memory(message, |name| {
+    for_each_memory(message, |storage| {
         if matches!(choice, Choice::Descriptor) {
             return;
         }
-        choice = match peer.metadata(name) {
-            _ if !backends.contains(name) => Choice::Bytes(Fallback::NotRegistered),
-            None => Choice::Bytes(Fallback::NotAccepted),
-            Some(metadata) if !backends.is_ready(name, metadata) => {
-                Choice::Bytes(Fallback::NotReady)
-            }
-            Some(_) => Choice::Descriptor,
-        };
+        choice = by_backend(storage.backend_type());
+        // A peer that does not reach that memory may reach the same bytes in host memory, as the encoder does it.
+        if matches!(choice, Choice::Bytes(_))
+            && storage.host_bytes().is_none()
+            && let Some(host) = storage.host_storage()
+            && matches!(by_backend(host.backend_type()), Choice::Descriptor)
+        {
+            choice = Choice::Descriptor;
+        }
     });
     choice
 }
@@ -314,13 +321,15 @@ fn in_memory_of_a_backend<M: Message>(message: &M) -> bool {
     found
 }
 
-/// Calls `visit` with the backend of each buffer that is one in ROS too and lies in memory of a backend: only such a one can
+/// Calls `visit` with the storage of each buffer that is one in ROS too and lies in memory of a backend: only such a one can
 /// be described. (A bounded `uint8[<=n]` cannot be told from it here; it is bytes as well.)
-fn for_each_memory<M: Message>(message: &M, mut visit: impl FnMut(&str)) {
+fn for_each_memory<M: Message>(message: &M, mut visit: impl FnMut(&dyn Storage)) {
     message.for_each_buffer(&mut |_, buffer| {
-        let backend = buffer.backend_type();
-        if backend != CPU && buffer.as_any().is::<Buffer<u8>>() {
-            visit(backend);
+        if let Some(storage) = buffer.storage()
+            && storage.backend_type() != CPU
+            && buffer.as_any().is::<Buffer<u8>>()
+        {
+            visit(storage.as_ref());
         }
     });
 }

@@ -47,6 +47,18 @@ impl<T: Element + Field> Field for Buffer<T> {
     }
 
     fn encode_ordinary(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        // Memory that the host does not read in place is brought over once for all who take bytes, if there is a place for it.
+        let elsewhere = self
+            .storage()
+            .filter(|storage| storage.host_bytes().is_none());
+        if let Some(host) = elsewhere.and_then(|storage| storage.host_storage())
+            && let Some(items) = host
+                .host_bytes()
+                .and_then(|bytes| <T as Element>::PLAIN.cast(bytes))
+        {
+            encoder.count(items.len())?;
+            return T::encode_slice(items, encoder);
+        }
         let content = self.host().map_err(EncodeErrorKind::Buffer)?;
         encoder.count(content.len())?;
         T::encode_slice(&content, encoder)
