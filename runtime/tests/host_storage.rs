@@ -25,7 +25,7 @@ struct Device {
 }
 
 impl Storage for Device {
-    fn backend_type(&self) -> &str {
+    fn backend_type(&self) -> &'static str {
         "device"
     }
     fn byte_len(&self) -> usize {

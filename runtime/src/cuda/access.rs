@@ -269,7 +269,8 @@ impl ReadHandle {
     }
 
     /// The buffer that is read: the one that was given or, if its bytes were elsewhere, the one that they were copied to.
-    /// `None` for what was read without a buffer.
+    /// `None` for what was read without a buffer. A copy of a frame whose writer died in the middle of it is no better than the
+    /// frame: [`finish`](Self::finish) tells, before the copy is sent on.
     pub fn buffer(&self) -> Option<Buffer<u8>> {
         match self.keep.as_ref()? {
             Keep::Storage(storage) => Buffer::from_storage(storage.clone().into_inner()).ok(),
