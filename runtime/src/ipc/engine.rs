@@ -60,7 +60,10 @@ impl<M: Memory> Shared<M> {
 
     pub(crate) fn reader_is(&self, slot: usize, id: EngineId) -> bool {
         let state = self.pool.lock();
-        state.readers.get(slot).is_some_and(|reader| reader.id == id)
+        state
+            .readers
+            .get(slot)
+            .is_some_and(|reader| reader.id == id)
     }
 
     pub(crate) fn is_muted(&self, slot: usize) -> bool {
@@ -121,7 +124,13 @@ impl<M: Memory> Engine<M> {
         let memory = Arc::new(memory);
         let own = Reader::new(identity.engine, Lease::private()?, None);
         let fork = Arc::new(ForkGuard::new()?);
-        let pool = Pool::new(identity.engine, Arc::clone(&memory), Arc::clone(&fork), config.clone(), own);
+        let pool = Pool::new(
+            identity.engine,
+            Arc::clone(&memory),
+            Arc::clone(&fork),
+            config.clone(),
+            own,
+        );
         let shared = Arc::new(Shared {
             identity,
             memory,
@@ -161,7 +170,11 @@ impl<M: Memory> Engine<M> {
     }
 
     /// A block that nobody else has, of at least `len` bytes.
-    pub(crate) fn try_allocate(&self, domain: u32, len: usize) -> Result<Arc<Block<M>>, AllocateError> {
+    pub(crate) fn try_allocate(
+        &self,
+        domain: u32,
+        len: usize,
+    ) -> Result<Arc<Block<M>>, AllocateError> {
         if self.is_child() {
             return Err(AllocateError::Forked);
         }
@@ -215,7 +228,9 @@ impl<M: Memory> Engine<M> {
         ticket.check().map_err(BackendError::Malformed)?;
         if ticket.engine == self.shared.identity.engine {
             let block = self.shared.pool.take_own(ticket).map_err(missed)?;
-            return if (ticket.offset, ticket.size, ticket.block_size) == (0, block.len(), block.size) {
+            return if (ticket.offset, ticket.size, ticket.block_size)
+                == (0, block.len(), block.size)
+            {
                 Ok(Taken::Own(block))
             } else {
                 Err(BackendError::Malformed("sizes of another block".to_owned()))
@@ -224,7 +239,10 @@ impl<M: Memory> Engine<M> {
         let Some(writer) = self.shared.writers.get(ticket.engine, GREETING) else {
             let lost = &self.shared.writers.reading.lost_unreachable;
             lost.fetch_add(1, Ordering::Relaxed);
-            return Err(BackendError::Disconnected(format!("publisher {}", ticket.engine)));
+            return Err(BackendError::Disconnected(format!(
+                "publisher {}",
+                ticket.engine
+            )));
         };
         let taken = writer.take(ticket);
         // This thread may have taken in the block itself, and the service then knows nothing of it.
@@ -254,7 +272,8 @@ impl<M: Memory> Engine<M> {
         }
         self.look_for(other, true);
         let waited = self.shared.writers.wait(other.engine, timeout);
-        waited.map_err(|why| BackendError::Disconnected(format!("publisher {}: {why}", other.engine)))
+        waited
+            .map_err(|why| BackendError::Disconnected(format!("publisher {}: {why}", other.engine)))
     }
 
     /// Whether this reader would be given descriptors.
@@ -274,7 +293,8 @@ impl<M: Memory> Engine<M> {
         let mut state = self.shared.pool.lock();
         let describable = |state: &State<M>| {
             let slot = state.readers.find(id);
-            slot.and_then(|slot| state.readers.get(slot)).is_some_and(|reader| !reader.muted)
+            slot.and_then(|slot| state.readers.get(slot))
+                .is_some_and(|reader| !reader.muted)
         };
         while !describable(&state) {
             let left = deadline.map_or(Duration::MAX, |end| {

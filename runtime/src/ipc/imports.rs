@@ -367,13 +367,21 @@ impl<M: Memory> Writer<M> {
         if self.is_unfinished(ticket.cell, ticket.generation) {
             return Err(Loss::Unfinished.into()); // counted as it is given back
         }
-        if let Some(len) = self.common.as_ref().and_then(|common| M::len(common, ticket.cell))
+        if let Some(len) = self
+            .common
+            .as_ref()
+            .and_then(|common| M::len(common, ticket.cell))
             && ticket.offset + ticket.size > len
         {
-            return Err(malformed(format!("{} bytes at {} where {len} were written", ticket.size, ticket.offset)));
+            return Err(malformed(format!(
+                "{} bytes at {} where {len} were written",
+                ticket.size, ticket.offset
+            )));
         }
         let import = self.import(ticket).inspect_err(|_| {
-            self.reading.lost_unreachable.fetch_add(1, Ordering::Relaxed);
+            self.reading
+                .lost_unreachable
+                .fetch_add(1, Ordering::Relaxed);
         })?;
         if import.size != ticket.block_size {
             return Err(malformed(format!(
@@ -382,7 +390,8 @@ impl<M: Memory> Writer<M> {
             )));
         }
         // Both fit: `Ticket::check` compared their sum with the size of the block, and that with `isize`.
-        let fits = |bytes: u64| usize::try_from(bytes).map_err(|_| malformed(format!("{bytes} bytes")));
+        let fits =
+            |bytes: u64| usize::try_from(bytes).map_err(|_| malformed(format!("{bytes} bytes")));
         self.reading.taken.fetch_add(1, Ordering::Relaxed);
         Ok(ReadHandle {
             offset: fits(ticket.offset)?,
@@ -423,7 +432,11 @@ impl<M: Memory> Writer<M> {
     /// Waits until the block came, or will not come any more.
     fn wait_for(&self, block: u64, open: bool) -> Result<Arc<Import<M>>, BackendError> {
         let mut state = self.lock();
-        let patience = if state.stalled { Duration::ZERO } else { IMPORT };
+        let patience = if state.stalled {
+            Duration::ZERO
+        } else {
+            IMPORT
+        };
         let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = self.look(&mut state, block) {
@@ -434,7 +447,9 @@ impl<M: Memory> Writer<M> {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if state.closed || !open {
-                return Err(gone("its publisher is gone and never passed on the memory".to_owned()));
+                return Err(gone(
+                    "its publisher is gone and never passed on the memory".to_owned(),
+                ));
             }
             if left.is_zero() {
                 state.stalled = true;
@@ -476,7 +491,10 @@ impl<M: Memory> Writer<M> {
             return Vec::new();
         }
         let now = Instant::now();
-        let idle = state.blocks.iter().filter_map(|(block, entry)| entry.idle(*block, now));
+        let idle = state
+            .blocks
+            .iter()
+            .filter_map(|(block, entry)| entry.idle(*block, now));
         idle.collect()
     }
 
@@ -484,7 +502,10 @@ impl<M: Memory> Writer<M> {
     pub(crate) fn evict(&self, idle: &Idle) {
         let mut state = self.lock();
         let now = Instant::now();
-        let found = state.blocks.get(&idle.block).and_then(|entry| entry.idle(idle.block, now));
+        let found = state
+            .blocks
+            .get(&idle.block)
+            .and_then(|entry| entry.idle(idle.block, now));
         if found.as_ref() == Some(idle) {
             let before = state.blocks.remove(&idle.block);
             drop(state);
@@ -508,7 +529,10 @@ impl<M: Memory> Drop for Held<M> {
             return;
         }
         if writer.is_unfinished(self.cell, self.generation) {
-            writer.reading.lost_unfinished.fetch_add(1, Ordering::Relaxed);
+            writer
+                .reading
+                .lost_unfinished
+                .fetch_add(1, Ordering::Relaxed);
             if !writer.said.swap(true, Ordering::Relaxed) {
                 tracing::warn!(writer = %writer.id, "a publisher ended before it had written what it sent: that is lost (said once)");
             }

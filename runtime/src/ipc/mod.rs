@@ -11,31 +11,36 @@
 pub(crate) mod atomic;
 pub(crate) mod cell;
 
-// What loom does not check.
-macro_rules! modules {
-    ($($(#[$meta:meta])* $vis:vis mod $name:ident;)*) => {$(
-        #[cfg(not(all(test, loom)))]
-        $(#[$meta])*
-        $vis mod $name;
-    )*};
-}
-
-modules! {
-    pub(crate) mod block;
-    pub(crate) mod config;
-    pub(crate) mod engine;
-    pub(crate) mod identity;
-    pub(crate) mod imports;
-    #[allow(unsafe_code)] // mappings, and atomics in them
-    pub(crate) mod lease;
-    pub(crate) mod memory;
-    mod pool;
-    mod readers;
-    mod service;
-    #[allow(unsafe_code)] // two socket options that rustix does not offer
-    pub(crate) mod socket;
-    pub(crate) mod stats;
-    pub(crate) mod ticket;
-    pub(crate) mod wire;
-    mod writers;
-}
+// What loom does not check. One attribute each: rustfmt does not find modules in a macro.
+#[cfg(not(all(test, loom)))]
+pub(crate) mod block;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod config;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod engine;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod identity;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod imports;
+#[cfg(not(all(test, loom)))]
+#[allow(unsafe_code)] // mappings, and atomics in them
+pub(crate) mod lease;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod memory;
+#[cfg(not(all(test, loom)))]
+mod pool;
+#[cfg(not(all(test, loom)))]
+mod readers;
+#[cfg(not(all(test, loom)))]
+mod service;
+#[cfg(not(all(test, loom)))]
+#[allow(unsafe_code)] // two socket options that rustix does not offer
+pub(crate) mod socket;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod stats;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod ticket;
+#[cfg(not(all(test, loom)))]
+pub(crate) mod wire;
+#[cfg(not(all(test, loom)))]
+mod writers;

@@ -247,7 +247,8 @@ impl<M: Memory> Pool<M> {
         let now = Instant::now();
         let published = cell::publish(atomic, ticket.generation) || {
             // Thousands that were never taken: those of a buffer that is kept here and sent again and again.
-            let late = now.saturating_duration_since(place.described_at) >= self.config.pending_deadline;
+            let late =
+                now.saturating_duration_since(place.described_at) >= self.config.pending_deadline;
             if late {
                 state.counts.expired += u64::from(cell::expire(atomic, ticket.generation));
             }
@@ -271,7 +272,10 @@ impl<M: Memory> Pool<M> {
         if ticket.engine != self.engine || block.is_none_or(|block| block.id != ticket.block) {
             return;
         }
-        let entry = state.readers.find(reader).and_then(|slot| state.readers.get(slot));
+        let entry = state
+            .readers
+            .find(reader)
+            .and_then(|slot| state.readers.get(slot));
         if let Some(atomic) = entry.and_then(|entry| entry.lease.cell(ticket.cell)) {
             cell::retract(atomic, ticket.generation);
         }
@@ -280,12 +284,18 @@ impl<M: Memory> Pool<M> {
     /// A descriptor of our own, taken in this process: the block itself.
     pub(crate) fn take_own(&self, ticket: &Ticket) -> Result<Arc<Block<M>>, TakeError> {
         let mut state = self.lock();
-        let block = state.slots.get(ticket.cell as usize).and_then(|slot| slot.block.as_ref());
+        let block = state
+            .slots
+            .get(ticket.cell as usize)
+            .and_then(|slot| slot.block.as_ref());
         let Some(block) = block.filter(|block| block.id == ticket.block).cloned() else {
             state.counts.lost_reused += 1;
             return Err(TakeError::Reused);
         };
-        let own = state.readers.get(0).and_then(|own| own.lease.cell(ticket.cell));
+        let own = state
+            .readers
+            .get(0)
+            .and_then(|own| own.lease.cell(ticket.cell));
         let taken = match own {
             Some(atomic) => cell::take(atomic, ticket.generation)
                 // From here on the `Arc` says that the block is in use.
@@ -301,7 +311,9 @@ impl<M: Memory> Pool<M> {
         let mut guard = self.lock();
         let state = &mut *guard;
         let place = state.slots.get(block_cell(block) as usize);
-        let found = place.and_then(|place| place.block.as_ref()).filter(|found| found.id == block);
+        let found = place
+            .and_then(|place| place.block.as_ref())
+            .filter(|found| found.id == block);
         let Some(entry) = state.readers.get_mut(slot) else {
             return;
         };
@@ -427,8 +439,9 @@ impl<M: Memory> State<M> {
 
     /// A cell and a number for a block that is about to be made.
     fn reserve(&mut self, engine: EngineId, domain: u32, size: u64) -> Option<Place> {
-        let usable =
-            |slot: &Slot<M>| slot.block.is_none() && !slot.reserved && slot.generation < MAX_GENERATION;
+        let usable = |slot: &Slot<M>| {
+            slot.block.is_none() && !slot.reserved && slot.generation < MAX_GENERATION
+        };
         let cell = match self.slots.iter().position(usable) {
             Some(cell) => cell,
             None if self.slots.len() < CELLS => {
@@ -486,15 +499,22 @@ impl<M: Memory> State<M> {
             .slots
             .iter()
             .enumerate()
-            .filter(|(_, slot)| slot.block.as_ref().is_some_and(|block| (block.domain, block.size) != class))
+            .filter(|(_, slot)| {
+                slot.block
+                    .as_ref()
+                    .is_some_and(|block| (block.domain, block.size) != class)
+            })
             .map(|(cell, slot)| (slot.used_at, cell))
             .collect();
         oldest.sort_unstable();
         oldest.retain(|(_, cell)| self.is_free(*cell, now, config.pending_deadline));
-        let sizes = oldest.iter().filter_map(|(_, cell)| self.slots[*cell].block.as_ref());
+        let sizes = oldest
+            .iter()
+            .filter_map(|(_, cell)| self.slots[*cell].block.as_ref());
         let free: u64 = sizes.map(|block| block.size).sum();
         // Where it would not suffice nothing is given up.
-        if self.bytes.saturating_sub(free) > room || self.blocks - oldest.len() >= config.max_blocks {
+        if self.bytes.saturating_sub(free) > room || self.blocks - oldest.len() >= config.max_blocks
+        {
             return;
         }
         for (_, cell) in oldest {

@@ -48,7 +48,9 @@ impl Reader {
 
     /// Sends the block's memory and what it takes to map it, unless that happened before. Never waits.
     pub(crate) fn send_block<M: Memory>(&mut self, block: &Block<M>) -> io::Result<()> {
-        let (Some(connection), Some(sent)) = (&self.connection, self.sent.get_mut(block.cell as usize)) else {
+        let (Some(connection), Some(sent)) =
+            (&self.connection, self.sent.get_mut(block.cell as usize))
+        else {
             return Ok(()); // the own process has it
         };
         if *sent == block.id {
@@ -159,10 +161,12 @@ impl Readers {
         self.slots.get_mut(slot)?.take()
     }
 
-    /// Takes out all other processes; nobody comes after that.
-    pub(crate) fn close(&mut self) -> Vec<Option<Reader>> {
+    /// Nobody comes any more, and nobody else's process is described anything; what they hold they keep.
+    pub(crate) fn close(&mut self) {
         self.closed = true;
-        self.slots.split_off(1)
+        for reader in self.others_mut() {
+            reader.muted = true;
+        }
     }
 
     pub(crate) fn get(&self, slot: usize) -> Option<&Reader> {
@@ -231,4 +235,28 @@ pub(crate) struct References {
     pub(crate) slots: Slots,
     pub(crate) pending: u64,
     pub(crate) held: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "maps memory")]
+    fn what_is_held_stays_held_when_nobody_is_watched_any_more() {
+        let reader = |id| Reader::new(EngineId([id; 16]), Lease::private().unwrap(), None);
+        let mut readers = Readers::new(reader(0));
+        let slot = readers.insert(reader(1)).unwrap();
+        let atomic = readers.get(slot).unwrap().lease.cell(3).unwrap();
+        assert!(cell::publish(atomic, 1));
+        cell::take(atomic, 1).unwrap();
+        readers.close();
+        assert_eq!(readers.references(1 << slot, 3).held, 1);
+        assert!(readers.get(slot).unwrap().muted);
+        assert!(
+            !readers.get(0).unwrap().muted,
+            "the own process needs no watching"
+        );
+        assert!(readers.insert(reader(2)).is_none());
+    }
 }

@@ -36,7 +36,10 @@ const READ_BATCH: usize = 16;
 /// What a file descriptor in the epoll is there for.
 enum Source<M: Memory> {
     /// Somebody connected and has not said who it is.
-    Greeting { connection: Connection, since: Instant },
+    Greeting {
+        connection: Connection,
+        since: Instant,
+    },
     /// A process that reads from us.
     Reader {
         connection: Arc<Connection>,
@@ -92,7 +95,12 @@ impl<M: Memory> Service<M> {
     pub(super) fn new(shared: Arc<Shared<M>>, listener: Listener) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let add = |fd: BorrowedFd<'_>, token| {
-            epoll::add(&epoll, fd, epoll::EventData::new_u64(token), epoll::EventFlags::IN)
+            epoll::add(
+                &epoll,
+                fd,
+                epoll::EventData::new_u64(token),
+                epoll::EventFlags::IN,
+            )
         };
         add(shared.wake.as_fd(), WAKE)?;
         add(listener.as_fd(), LISTENER)?;
@@ -141,9 +149,8 @@ impl<M: Memory> Service<M> {
     }
 
     fn handle(&mut self, token: u64, flags: epoll::EventFlags) {
-        let ended = flags.intersects(
-            epoll::EventFlags::HUP | epoll::EventFlags::RDHUP | epoll::EventFlags::ERR,
-        );
+        let ended = flags
+            .intersects(epoll::EventFlags::HUP | epoll::EventFlags::RDHUP | epoll::EventFlags::ERR);
         match token {
             WAKE => {
                 let _ = rustix::io::read(&self.shared.wake, &mut [0; 8]);
@@ -204,12 +211,18 @@ impl<M: Memory> Service<M> {
             refuse(&connection, Refusal::User);
             return;
         }
-        let greeting = self.sources.iter().filter_map(|(token, source)| match source {
-            Source::Greeting { since, .. } => Some((*since, *token)),
-            _ => None,
-        });
+        let greeting = self
+            .sources
+            .iter()
+            .filter_map(|(token, source)| match source {
+                Source::Greeting { since, .. } => Some((*since, *token)),
+                _ => None,
+            });
         let (count, oldest) = greeting.fold((0, None), |(count, oldest), this| {
-            (count + 1, Some(oldest.map_or(this, |oldest: (Instant, u64)| oldest.min(this))))
+            (
+                count + 1,
+                Some(oldest.map_or(this, |oldest: (Instant, u64)| oldest.min(this))),
+            )
         });
         if count >= MAX_GREETING
             && let Some((_, token)) = oldest
@@ -239,7 +252,9 @@ impl<M: Memory> Service<M> {
         };
         match parsed {
             Ok(ToWriter::Hello { reader }) => self.admit(EngineId(reader), connection),
-            Ok(ToWriter::Need { .. } | ToWriter::Failed { .. }) => tracing::debug!("a connection that did not greet was closed"),
+            Ok(ToWriter::Need { .. } | ToWriter::Failed { .. }) => {
+                tracing::debug!("a connection that did not greet was closed");
+            }
             Err(WireError::Version(_)) => refuse(&connection, Refusal::Version),
             Err(error) => {
                 tracing::debug!(%error, "a connection that did not greet was closed");
@@ -249,12 +264,15 @@ impl<M: Memory> Service<M> {
 
     fn admit(&mut self, id: EngineId, connection: Connection) {
         // A reader that connects again before the end of its first connection was handled.
-        let same = self.sources.iter().find_map(|(token, source)| match source {
-            Source::Reader { connection, slot, .. } if self.shared.reader_is(*slot, id) => {
-                Some((*token, connection.is_closed()))
-            }
-            _ => None,
-        });
+        let same = self
+            .sources
+            .iter()
+            .find_map(|(token, source)| match source {
+                Source::Reader {
+                    connection, slot, ..
+                } if self.shared.reader_is(*slot, id) => Some((*token, connection.is_closed())),
+                _ => None,
+            });
         match same {
             Some((token, true)) => self.ended(token),
             Some((_, false)) => return refuse(&connection, Refusal::Duplicate),
@@ -285,7 +303,9 @@ impl<M: Memory> Service<M> {
             drop(state);
             let _ = epoll::delete(&self.epoll, connection.as_fd());
             if !std::mem::replace(&mut self.refused.full, true) {
-                tracing::warn!("no room for more readers of shared memory, they get bytes (said once)");
+                tracing::warn!(
+                    "no room for more readers of shared memory, they get bytes (said once)"
+                );
             }
             return refuse(&connection, Refusal::Readers);
         };
@@ -321,7 +341,10 @@ impl<M: Memory> Service<M> {
 
     /// Requests of a reader, or its end.
     fn serve(&mut self, token: u64, ended: bool) {
-        let Some(Source::Reader { connection, slot, .. }) = self.sources.get(&token) else {
+        let Some(Source::Reader {
+            connection, slot, ..
+        }) = self.sources.get(&token)
+        else {
             return;
         };
         let (connection, slot) = (Arc::clone(connection), *slot);
@@ -353,13 +376,20 @@ impl<M: Memory> Service<M> {
 
     /// Reads nothing more of a reader that breaks the protocol, but waits for its end: it may hold blocks until then.
     fn mute(&mut self, token: u64, slot: usize, why: &dyn std::fmt::Display) {
-        tracing::warn!("a reader of shared memory broke the protocol and gets bytes from now on: {why}");
+        tracing::warn!(
+            "a reader of shared memory broke the protocol and gets bytes from now on: {why}"
+        );
         if let Some(reader) = self.shared.pool.lock().readers.get_mut(slot) {
             reader.muted = true;
         }
         if let Some(Source::Reader { connection, .. }) = self.sources.get(&token) {
             let data = epoll::EventData::new_u64(token);
-            let _ = epoll::modify(&self.epoll, connection.as_ref(), data, epoll::EventFlags::RDHUP);
+            let _ = epoll::modify(
+                &self.epoll,
+                connection.as_ref(),
+                data,
+                epoll::EventFlags::RDHUP,
+            );
         }
     }
 
@@ -393,7 +423,10 @@ impl<M: Memory> Service<M> {
         match connection.credentials() {
             Ok(credentials) if self.shared.is_welcome(credentials.uid) => {}
             Ok(credentials) => {
-                let why = format!("it runs as another user, {}, which `allow_user` would let in", credentials.uid);
+                let why = format!(
+                    "it runs as another user, {}, which `allow_user` would let in",
+                    credentials.uid
+                );
                 return writers.failed(engine, &why, false);
             }
             Err(error) => return writers.failed(engine, &error.to_string(), true),
@@ -411,13 +444,21 @@ impl<M: Memory> Service<M> {
             since: Instant::now(),
         });
         if added.is_none() {
-            self.shared.writers.failed(engine, "its connection cannot be watched", true);
+            self.shared
+                .writers
+                .failed(engine, "its connection cannot be watched", true);
         }
     }
 
     /// The answer of a publisher: the lease, then what its blocks have in common, if there is such a thing.
     fn welcomed(&mut self, token: u64) {
-        let Some(Source::Welcoming { connection, publisher, lease, .. }) = self.sources.get(&token) else {
+        let Some(Source::Welcoming {
+            connection,
+            publisher,
+            lease,
+            ..
+        }) = self.sources.get(&token)
+        else {
             return;
         };
         let (publisher, is_let_in) = (*publisher, lease.is_some());
@@ -428,13 +469,18 @@ impl<M: Memory> Service<M> {
             Ok(Received::Closed) => return self.unwelcome(token, "it closed the connection", true),
             Err(error) => return self.unwelcome(token, &error.to_string(), true),
         };
-        let fd = fd.ok_or_else(|| io::Error::other("no file came along: is the limit of open files reached?"));
+        let fd = fd.ok_or_else(|| {
+            io::Error::other("no file came along: is the limit of open files reached?")
+        });
         match ToReader::parse(&message[..len]) {
             Ok(ToReader::Welcome { writer }) if EngineId(writer) == publisher && !is_let_in => {
                 match fd.and_then(Lease::open) {
-                    Ok(lease) if self.shared.memory.common().is_none() => self.read_from(token, lease, None),
+                    Ok(lease) if self.shared.memory.common().is_none() => {
+                        self.read_from(token, lease, None);
+                    }
                     Ok(opened) => {
-                        if let Some(Source::Welcoming { lease, .. }) = self.sources.get_mut(&token) {
+                        if let Some(Source::Welcoming { lease, .. }) = self.sources.get_mut(&token)
+                        {
                             *lease = Some(opened);
                         }
                         self.welcomed(token);
@@ -451,7 +497,11 @@ impl<M: Memory> Service<M> {
                 match (lease, common) {
                     (Some(lease), Ok(common)) => self.read_from(token, lease, Some(common)),
                     (_, Err(error)) => {
-                        self.unwelcome(token, &format!("what its blocks have in common: {error}"), true);
+                        self.unwelcome(
+                            token,
+                            &format!("what its blocks have in common: {error}"),
+                            true,
+                        );
                     }
                     (None, _) => {}
                 }
@@ -475,7 +525,12 @@ impl<M: Memory> Service<M> {
 
     /// The greeting is over: its blocks can be read from now on.
     fn read_from(&mut self, token: u64, lease: Lease, common: Option<M::Common>) {
-        let Some(Source::Welcoming { connection, publisher, .. }) = self.take(token) else {
+        let Some(Source::Welcoming {
+            connection,
+            publisher,
+            ..
+        }) = self.take(token)
+        else {
             return;
         };
         let shared = &self.shared;
@@ -647,7 +702,11 @@ impl<M: Memory> Service<M> {
                     self.remove(exit);
                 }
             }
-            Source::Leaving { writer, due: Some(_), .. } => {
+            Source::Leaving {
+                writer,
+                due: Some(_),
+                ..
+            } => {
                 if let Some(writer) = writer.upgrade() {
                     writer.release();
                 }
@@ -701,7 +760,9 @@ impl<M: Memory> Source<M> {
                 Some(connection.as_fd())
             }
             Self::Reader { connection, .. } => Some(connection.as_fd()),
-            Self::Writer { writer, gone: None, .. } => Some(writer.connection().as_fd()),
+            Self::Writer {
+                writer, gone: None, ..
+            } => Some(writer.connection().as_fd()),
             Self::Writer { .. } => None,
             Self::Exit { fd, .. } => Some(fd.as_fd()),
             Self::Leaving { exit, .. } => exit.as_ref().map(AsFd::as_fd),
@@ -727,16 +788,18 @@ impl<M: Memory> Source<M> {
     }
 }
 
-/// The end of the thread, whatever ended it: nobody learns of a reader's death any more, so nobody may hold anything.
+/// The end of the thread, whatever ended it: nobody learns of a reader's death any more, so nobody is described anything. What
+/// readers hold stays held for good: they may live, and read it.
 struct End<M: Memory>(Arc<Shared<M>>);
 
 impl<M: Memory> Drop for End<M> {
     fn drop(&mut self) {
         if !self.0.stop.load(Ordering::Acquire) {
-            tracing::error!("the thread that served shared memory ended; readers get bytes from now on");
+            tracing::error!(
+                "the thread that served shared memory ended; readers get bytes from now on"
+            );
         }
-        let readers = self.0.pool.lock().readers.close();
-        drop(readers);
+        self.0.pool.lock().readers.close();
         self.0.readers_changed.notify_all();
     }
 }

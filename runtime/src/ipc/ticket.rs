@@ -48,7 +48,8 @@ impl Ticket {
             return Err(format!("generation {}", self.generation));
         }
         let end = self.offset.checked_add(self.size);
-        if end.is_none_or(|end| end > self.block_size) || isize::try_from(self.block_size).is_err() {
+        if end.is_none_or(|end| end > self.block_size) || isize::try_from(self.block_size).is_err()
+        {
             return Err(format!(
                 "{} bytes at {} in a block of {} bytes",
                 self.size, self.offset, self.block_size
@@ -77,12 +78,42 @@ mod tests {
         for (bad, says) in [
             (Ticket { cell: 1024, ..good }, "cell 1024"),
             (Ticket { cell: 1, ..good }, "block 1024 at cell 1"),
-            (Ticket { block: 1025, ..good }, "block 1025 at cell 0"),
-            (Ticket { generation: 0, ..good }, "generation 0"),
-            (Ticket { generation: 1 << 40, ..good }, "generation"),
+            (
+                Ticket {
+                    block: 1025,
+                    ..good
+                },
+                "block 1025 at cell 0",
+            ),
+            (
+                Ticket {
+                    generation: 0,
+                    ..good
+                },
+                "generation 0",
+            ),
+            (
+                Ticket {
+                    generation: 1 << 40,
+                    ..good
+                },
+                "generation",
+            ),
             (Ticket { size: 4001, ..good }, "4001 bytes at 96"),
-            (Ticket { offset: u64::MAX, ..good }, "4000 bytes at"),
-            (Ticket { block_size: u64::MAX, ..good }, "in a block of"),
+            (
+                Ticket {
+                    offset: u64::MAX,
+                    ..good
+                },
+                "4000 bytes at",
+            ),
+            (
+                Ticket {
+                    block_size: u64::MAX,
+                    ..good
+                },
+                "in a block of",
+            ),
         ] {
             let said = bad.check().unwrap_err();
             assert!(said.contains(says), "{said}");

@@ -73,7 +73,9 @@ impl<M: Memory> Writers<M> {
             if entries.len() >= MAX_WRITERS {
                 drop(entries);
                 if !self.said_full.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("more than {MAX_WRITERS} publishers offer shared memory; the messages of others come as bytes (said once)");
+                    tracing::warn!(
+                        "more than {MAX_WRITERS} publishers offer shared memory; the messages of others come as bytes (said once)"
+                    );
                 }
                 return false;
             }
@@ -86,7 +88,9 @@ impl<M: Memory> Writers<M> {
     pub(crate) fn due(&self) -> Vec<Identity> {
         let now = Instant::now();
         let mut entries = self.lock();
-        let due = entries.values_mut().filter_map(|entry| entry.try_again(now).then_some(entry.identity));
+        let due = entries
+            .values_mut()
+            .filter_map(|entry| entry.try_again(now).then_some(entry.identity));
         due.collect()
     }
 
@@ -132,7 +136,9 @@ impl<M: Memory> Writers<M> {
         };
         let mut entries = self.lock();
         if connecting(&mut entries) {
-            let waited = self.changed.wait_timeout_while(entries, timeout, connecting);
+            let waited = self
+                .changed
+                .wait_timeout_while(entries, timeout, connecting);
             entries = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         match &entries.get(&engine)?.known {
@@ -149,7 +155,9 @@ impl<M: Memory> Writers<M> {
             let last = match entries.get(&engine) {
                 None => Arc::from("it is gone"),
                 Some(entry) => match &entry.known {
-                    Known::Connected(writer) if writer.is_closed() => return Err(Arc::from("it is gone")),
+                    Known::Connected(writer) if writer.is_closed() => {
+                        return Err(Arc::from("it is gone"));
+                    }
                     Known::Connected(_) => return Ok(()),
                     Known::Failed { why, retry: true } => Arc::clone(why),
                     Known::Failed { why, .. } => return Err(Arc::clone(why)),
@@ -179,7 +187,13 @@ impl<M: Memory> Writers<M> {
         });
         let writers: Vec<_> = connected.collect();
         drop(entries);
-        let of = |writer: &Arc<Writer<M>>| writer.idle().into_iter().map(|idle| (idle, Arc::clone(writer))).collect::<Vec<_>>();
+        let of = |writer: &Arc<Writer<M>>| {
+            writer
+                .idle()
+                .into_iter()
+                .map(|idle| (idle, Arc::clone(writer)))
+                .collect::<Vec<_>>()
+        };
         let mut idle: Vec<_> = writers.iter().flat_map(of).collect();
         idle.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut bytes: u64 = idle.iter().map(|(idle, _)| idle.size).sum();

@@ -74,7 +74,10 @@ impl Memory for Worded {
 fn describe(engine: &Engine<Worded>, reader: EngineId, done: bool) -> Ticket {
     let block = engine.try_allocate(0, 1000).unwrap();
     let words = &engine.memory().words;
-    words.beside(block.cell).unwrap().store(1000, Ordering::Release);
+    words
+        .beside(block.cell)
+        .unwrap()
+        .store(1000, Ordering::Release);
     if done {
         let word = words.cell(block.cell).unwrap();
         word.store(block.generation(), Ordering::Release);
@@ -105,7 +108,10 @@ fn an_engine_that_ends_before_its_process_is_not_taken_for_dead() {
     assert_eq!(held.place(), (ticket.cell, ticket.generation));
     assert_eq!(word(&held), ticket.generation);
     // Its block has room for more than was written.
-    let more = Ticket { size: 1001, ..describe(&writer, reader.identity().engine, true) };
+    let more = Ticket {
+        size: 1001,
+        ..describe(&writer, reader.identity().engine, true)
+    };
     let refused = reader.take(&more).map(drop).unwrap_err();
     assert!(matches!(&refused, BackendError::Malformed(_)), "{refused}");
     drop(writer);
@@ -125,7 +131,12 @@ fn an_engine_that_ends_before_its_process_is_not_taken_for_dead() {
 fn a_killed_process_leaves_nobody_waiting() {
     let reader = Worded::engine();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["ipc::engine::tests::second_process", "--exact", "--ignored", "--nocapture"])
+        .args([
+            "ipc::engine::tests::second_process",
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(VARIABLE, reader.identity().to_string())
         .stdout(Stdio::piped())
         .spawn()
@@ -147,7 +158,10 @@ fn a_killed_process_leaves_nobody_waiting() {
     child.0.wait().unwrap();
     let start = Instant::now();
     while word(&unfinished) & GONE == 0 {
-        assert!(start.elapsed() < Duration::from_secs(1), "streams still wait");
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "streams still wait"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     let late = reader.take(&tickets[2]).map(drop);
@@ -192,7 +206,13 @@ fn second_process() {
     println!("says {}", engine.identity());
     assert!(engine.wait_for_reader(reader, SOON));
     for done in [true, false, false] {
-        let Ticket { cell, block, generation, block_size, .. } = describe(&engine, reader, done);
+        let Ticket {
+            cell,
+            block,
+            generation,
+            block_size,
+            ..
+        } = describe(&engine, reader, done);
         println!("says {cell} {block} {generation} {block_size}");
     }
     std::thread::sleep(SOON); // killed long before
