@@ -120,7 +120,7 @@ impl CudaMemory {
         let owner = owner.as_ref().unwrap_or(reader);
         let allocation = Allocation::import(owner, fd.as_fd())?;
         let mapped = Mapped::new(reader, &allocation, size, Access::Read)?;
-        Ok(CudaImport { mapped, domain })
+        Ok(CudaImport { mapped })
     }
 }
 
@@ -236,7 +236,6 @@ impl CudaBlock {
 #[derive(Debug)]
 pub(crate) struct CudaImport {
     mapped: Mapped,
-    domain: u32,
 }
 
 impl CudaImport {
@@ -245,16 +244,12 @@ impl CudaImport {
         self.mapped.context()
     }
 
-    /// The domain of that device.
-    pub(crate) fn domain(&self) -> u32 {
-        self.domain
-    }
-
     /// Address on the device; for reading only, a kernel that writes there faults.
     pub(crate) fn address(&self) -> u64 {
         self.mapped.address()
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn len(&self) -> usize {
         self.mapped.len()
     }

@@ -5,8 +5,6 @@
 //! GPU, except where bytes are brought to the host: order between processes is made by words that streams write and wait for. A program
 //! with this feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
 
-#![allow(dead_code, unused_imports)] // orders and copies that the backend does not make yet
-
 #[allow(unsafe_code)] // copies between addresses on devices
 mod access;
 #[allow(unsafe_code)] // a stream of somebody else is taken at their word

@@ -58,6 +58,7 @@ impl Stream {
     /// # Safety
     /// Both ranges are valid for the copy until it is done on the stream; nothing else writes to either, nor reads the target,
     /// meanwhile; they do not overlap.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn dtod_async(
         &self,
         to: CUdeviceptr,
@@ -101,6 +102,7 @@ impl Stream {
     ///
     /// # Safety
     /// The range is valid for writing until it is done on the stream, and nothing else uses it meanwhile.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn set_async(
         &self,
         to: CUdeviceptr,
@@ -121,6 +123,7 @@ impl Context {
     ///
     /// # Safety
     /// Both ranges are valid; nothing else writes to either, nor reads the device's, meanwhile.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn htod(
         &self,
         to: CUdeviceptr,
@@ -137,6 +140,7 @@ impl Context {
     ///
     /// # Safety
     /// Both ranges are valid; nothing else writes to either, nor reads the host's, meanwhile.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn dtoh(
         &self,
         to: *mut u8,
@@ -153,6 +157,7 @@ impl Context {
     ///
     /// # Safety
     /// As [`Stream::dtod_async`], on the legacy default stream.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn dtod(
         &self,
         to: CUdeviceptr,
@@ -169,6 +174,7 @@ impl Context {
     ///
     /// # Safety
     /// As [`Stream::set_async`], on the legacy default stream.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn set(
         &self,
         to: CUdeviceptr,

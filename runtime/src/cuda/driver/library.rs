@@ -45,11 +45,13 @@ impl Driver {
     }
 
     /// CUDA's version as the driver offers it, `(13, 0)` for instance.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn version(&self) -> (i32, i32) {
         version(self.version)
     }
 
     /// The library that was found.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn library(&self) -> &'static str {
         self.library
     }

@@ -17,11 +17,12 @@ mod table;
 mod vmm;
 mod word;
 
-pub(crate) use context::{Context, Current};
+pub(crate) use context::Context;
 pub(crate) use copy::Registered;
 pub use device::{Device, DeviceUuid};
 pub use error::CudaError;
 pub(crate) use event::{Event, Progress};
+#[cfg(test)]
 pub(crate) use library::Driver;
 #[cfg(test)]
 pub(crate) use library::calls;

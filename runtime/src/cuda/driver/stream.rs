@@ -60,6 +60,7 @@ impl Stream {
     }
 
     /// The default stream of whichever thread makes a call with this value.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn per_thread(context: &Arc<Context>) -> Self {
         Self::special(context, abi::STREAM_PER_THREAD)
     }
@@ -117,6 +118,7 @@ impl Stream {
 
     /// What is put on this stream from now on runs after all that the event stood for when it was last recorded. Does not wait
     /// on the host. The event may be another device's or another process's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn wait(&self, event: &Event) -> Result<(), CudaError> {
         let _current = self.enter()?;
         let driver = self.context.driver;
@@ -126,6 +128,7 @@ impl Stream {
     }
 
     /// Whether all work on this stream is done.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn query(&self) -> Result<Progress, CudaError> {
         let _current = self.enter()?;
         let driver = self.context.driver;

@@ -71,7 +71,7 @@ pub(crate) struct Words {
 #[derive(Debug)]
 struct Memory {
     // Before the cells, which are in use until then.
-    registered: Registered,
+    _registered: Registered,
     cells: Lease,
 }
 
@@ -115,7 +115,10 @@ impl Words {
             unsafe { Registered::new(context, start, mapping.len(), Access::ReadWrite) }?;
         Ok(Self {
             start: registered.address()?,
-            memory: ManuallyDrop::new(Memory { registered, cells }),
+            memory: ManuallyDrop::new(Memory {
+                _registered: registered,
+                cells,
+            }),
         })
     }
 
