@@ -33,10 +33,17 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Node {
-    inner: Arc<NodeInner>,
+    // In the order in which they go. `None` in the handles that the built-in endpoints themselves hold.
+    builtin: Option<Arc<Builtin>>,
+    core: Arc<NodeCore>,
 }
 
-pub(crate) struct NodeInner {
+/// The endpoints that every node has by itself: they go when the last handle of the user's goes. They hold the node without
+/// them, or nobody would ever be the last.
+#[derive(Default)]
+pub(crate) struct Builtin {}
+
+pub(crate) struct NodeCore {
     name: String,
     namespace: String,
     id: u64,
@@ -64,12 +71,12 @@ impl Node {
 
     /// The name, without the namespace.
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.core.name
     }
 
     /// The namespace; `/` for the root.
     pub fn namespace(&self) -> &str {
-        &self.inner.namespace
+        &self.core.namespace
     }
 
     /// Namespace and name.
@@ -84,7 +91,31 @@ impl Node {
 
     /// The context, which makes more nodes on the same session.
     pub fn context(&self) -> &Context {
-        &self.inner.context
+        &self.core.context
+    }
+
+    /// The full name of a topic: `~` is the node, a relative name is in the node's namespace.
+    ///
+    /// # Errors
+    /// When the name breaks ROS's rules.
+    pub fn resolve_topic_name(&self, name: &str) -> Result<String> {
+        Ok(expand_topic_name(name, self.namespace(), self.name())?)
+    }
+
+    /// The full name of a service, made as that of a topic.
+    ///
+    /// # Errors
+    /// When the name breaks ROS's rules.
+    pub fn resolve_service_name(&self, name: &str) -> Result<String> {
+        Ok(expand_topic_name(name, self.namespace(), self.name())?)
+    }
+
+    /// This node without its built-in endpoints: what those hold.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            builtin: None,
+            core: Arc::clone(&self.core),
+        }
     }
 
     /// A publisher of `M` on `topic`, which may be relative to the namespace or, with `~`, to the node.
@@ -135,7 +166,7 @@ impl Node {
         entity: fn(Endpoint) -> Entity,
         named: impl FnOnce(&BackendRegistry, &str) -> Result<Vec<Backend>>,
     ) -> Result<EndpointName> {
-        let topic = expand_topic_name(topic, self.namespace(), self.name())?;
+        let topic = self.resolve_topic_name(topic)?;
         let type_hash = M::type_hash().to_string();
         let key = TopicKey::new(self.domain_id(), &topic, M::TYPE_NAME, &type_hash);
         let context = self.context();
@@ -156,7 +187,7 @@ impl Node {
             context,
             self.name(),
             self.namespace(),
-            self.inner.id,
+            self.core.id,
             context.next_entity_id(),
             entity(endpoint),
         );
@@ -307,15 +338,21 @@ impl NodeBuilder {
         let id = context.next_entity_id();
         let token = token(&context, &self.name, &namespace, id, id, Entity::Node);
         let token = declare_token(&context, &token, &self.name)?;
-        let inner = NodeInner {
+        let core = NodeCore {
             name: self.name,
             namespace,
             id,
             _token: token,
             context,
         };
+        let node = Node {
+            builtin: None,
+            core: Arc::new(core),
+        };
+        let builtin = Builtin::default();
         Ok(Node {
-            inner: Arc::new(inner),
+            builtin: Some(Arc::new(builtin)),
+            ..node
         })
     }
 }
