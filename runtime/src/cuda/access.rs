@@ -3,6 +3,8 @@
 //! A [`WriteHandle`] ends by having its stream write the block's word; a [`ReadHandle`] begins by making its stream wait for
 //! that word, unless it is there already, and leaves an event behind. The host waits for nothing.
 
+mod foreign;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,10 @@
 //! What travels in place of the bytes: `cuda_rs_buffer_backend_msgs/msg/CudaRsBufferDescriptor`.
 
+use super::driver::DeviceUuid;
 use crate::BufferMessage;
+use crate::error::BackendError;
+use crate::ipc::identity::EngineId;
+use crate::ipc::ticket::Ticket;
 
 /// Describes bytes in a block of device memory to one subscriber.
 ///
@@ -34,6 +38,40 @@ pub struct CudaRsBufferDescriptor {
 impl CudaRsBufferDescriptor {
     /// Version of this message and of the rules behind it.
     pub const VERSION: u8 = 1;
+
+    pub(super) fn new(ticket: Ticket, device: DeviceUuid) -> Self {
+        Self {
+            version: Self::VERSION,
+            engine_id: ticket.engine.0,
+            device_uuid: device.0,
+            cell: ticket.cell,
+            block_id: ticket.block,
+            generation: ticket.generation,
+            block_size: ticket.block_size,
+            offset: ticket.offset,
+            size: ticket.size,
+        }
+    }
+
+    /// What the engine takes; nothing of it is checked but the version.
+    pub(super) fn ticket(&self) -> Result<Ticket, BackendError> {
+        if self.version != Self::VERSION {
+            return Err(BackendError::Malformed(format!(
+                "version {} where {} is known",
+                self.version,
+                Self::VERSION
+            )));
+        }
+        Ok(Ticket {
+            engine: EngineId(self.engine_id),
+            cell: self.cell,
+            block: self.block_id,
+            generation: self.generation,
+            block_size: self.block_size,
+            offset: self.offset,
+            size: self.size,
+        })
+    }
 }
 
 #[cfg(test)]

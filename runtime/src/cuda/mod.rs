@@ -5,13 +5,15 @@
 //! GPU, except where bytes are brought to the host: order between processes is made by words that streams write and wait for. A program
 //! with this feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
 
-#[allow(unsafe_code)] // copies between addresses on devices
+#[allow(unsafe_code)] // copies between addresses; what others made is taken at their word
 mod access;
-#[allow(unsafe_code)] // a stream of somebody else is taken at their word
 mod backend;
+mod buffers;
+mod builder;
 mod descriptor;
 #[allow(unsafe_code)] // calls into the driver
 mod driver;
+mod exchange;
 #[allow(unsafe_code)] // mapped blocks are written by whoever has them
 mod memory;
 mod reaper;
@@ -23,7 +25,8 @@ mod stream;
 mod tests;
 
 pub use access::{AccessError, ReadHandle, WriteHandle};
-pub use backend::{CudaBackend, CudaBuilder};
+pub use backend::CudaBackend;
+pub use builder::CudaBuilder;
 pub use descriptor::CudaRsBufferDescriptor;
 #[cfg(feature = "count_calls")]
 pub use driver::driver_calls;

@@ -53,3 +53,49 @@ impl Default for Config {
         }
     }
 }
+
+/// The setters of `config` that all memories' builders have.
+macro_rules! setters {
+    (bytes: $bytes:literal, imports: $imports:literal, memory: $memory:literal) => {
+        #[doc = concat!("Bytes of all blocks together; ", $bytes, " unless set. ", $memory)]
+        #[must_use]
+        pub fn max_bytes(mut self, bytes: u64) -> Self {
+            self.config.max_bytes = bytes;
+            self
+        }
+
+        /// Number of blocks; 1,024 unless set, and not more.
+        #[must_use]
+        pub fn max_blocks(mut self, blocks: usize) -> Self {
+            self.config.max_blocks = blocks.min($crate::ipc::config::Config::default().max_blocks);
+            self
+        }
+
+        /// How long a block waits for a descriptor to arrive; 1 s unless set. It then may be used again, and the descriptor
+        /// is worth nothing. What has arrived is kept for as long as the reader wants.
+        #[must_use]
+        pub fn pending_deadline(mut self, deadline: std::time::Duration) -> Self {
+            self.config.pending_deadline = deadline;
+            self
+        }
+
+        /// Lets processes of this user read from us, and reads from theirs, beside those of our own effective user. It may
+        /// be said several times. User 65534 stands for all users that a user namespace does not know, so it is let in only if
+        /// it is named here, also by a process that runs as that user.
+        #[must_use]
+        pub fn allow_user(mut self, uid: u32) -> Self {
+            self.config.users.push(uid);
+            self
+        }
+
+        #[doc = concat!("Bytes of other processes' blocks that stay mapped while nobody reads them; ", $imports, " unless set.")]
+        /// What is read does not count. It is looked at when a further block comes, and the longest unused ones go first; one
+        /// that comes back later has to be asked for.
+        #[must_use]
+        pub fn import_limit(mut self, bytes: u64) -> Self {
+            self.config.import_limit = bytes;
+            self
+        }
+    };
+}
+pub(crate) use setters;

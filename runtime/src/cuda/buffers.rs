@@ -1,0 +1,192 @@
+//! The buffers of a [`CudaBackend`]: made, written, read, and promoted to a device from where their bytes are.
+
+use std::sync::Arc;
+
+use super::access::{AccessError, Keep, ReadHandle, WriteHandle, copy_device, register};
+use super::backend::CudaBackend;
+use super::descriptor::CudaRsBufferDescriptor;
+use super::driver::DeviceUuid;
+use super::storage::{CudaStorage, Held, StorageRef};
+use super::stream::CudaStream;
+use crate::backend::Storage;
+use crate::buffer::Buffer;
+use crate::element::Element;
+
+impl CudaBackend {
+    /// An unwritten buffer of `len` bytes on the first device.
+    ///
+    /// # Errors
+    /// [`AllocateError`](crate::AllocateError) when there is no block.
+    pub fn allocate_buffer(&self, len: usize) -> Result<Buffer<u8>, AccessError> {
+        self.allocate(0, len)
+    }
+
+    /// An unwritten buffer of `len` bytes on a device.
+    ///
+    /// # Errors
+    /// [`AccessError::NotOpened`]; [`AllocateError`](crate::AllocateError) when there is no block.
+    pub fn allocate_buffer_on(
+        &self,
+        device: DeviceUuid,
+        len: usize,
+    ) -> Result<Buffer<u8>, AccessError> {
+        self.allocate(self.domain(device)?, len)
+    }
+
+    fn allocate(&self, domain: u32, len: usize) -> Result<Buffer<u8>, AccessError> {
+        Ok(Buffer::from_bytes_storage(self.fresh(domain, len)?))
+    }
+
+    fn fresh(&self, domain: u32, len: usize) -> Result<Arc<CudaStorage>, AccessError> {
+        let block = self.inner.engine.try_allocate(domain, len)?;
+        Ok(Arc::new(CudaStorage::fresh(block, &self.inner)))
+    }
+
+    /// The buffer's memory, to be written on `stream`: exclusively, and once.
+    ///
+    /// A buffer that is not in device memory, or not of this process, is replaced by an unwritten one of the same length on the
+    /// stream's device; its content is not copied.
+    ///
+    /// # Errors
+    /// [`AccessError::Shared`] when the buffer has clones, [`AccessError::Written`] when it was written before,
+    /// [`AccessError::OtherDevice`] when the stream is of another device.
+    pub fn from_output_buffer<T: Element>(
+        &self,
+        buffer: &mut Buffer<T>,
+        stream: &CudaStream,
+    ) -> Result<WriteHandle, AccessError> {
+        let own = buffer
+            .storage()
+            .cloned()
+            .and_then(StorageRef::new)
+            .filter(|storage| {
+                let storage = storage.get();
+                storage.is_some_and(|storage| matches!(storage.held, Held::Own(_)))
+            });
+        if let Some(storage) = own {
+            // The buffer's reference and the one just made.
+            if Arc::strong_count(storage.as_arc()) > 2 {
+                return Err(AccessError::Shared);
+            }
+            return WriteHandle::new(storage, stream);
+        }
+        let len = size_of::<T>() * buffer.len();
+        let fresh = self.fresh(self.domain(stream.device().uuid())?, len)?;
+        let storage: Arc<dyn Storage> = fresh;
+        let replaced = Buffer::from_storage(Arc::clone(&storage))
+            .map_err(|error| AccessError::Source(Arc::new(error)))?;
+        let storage = StorageRef::new(storage).ok_or(AccessError::NotWritten)?; // always there: made two lines above
+        let handle = WriteHandle::new(storage, stream)?;
+        *buffer = replaced;
+        Ok(handle)
+    }
+
+    /// The buffer's memory, to be read on `stream` after it was written.
+    ///
+    /// A buffer in host memory is copied to the stream's device, one on another device is copied from there; then
+    /// [`ReadHandle::buffer`] is that copy.
+    ///
+    /// # Errors
+    /// [`AccessError::NotWritten`] when the buffer was never written; when it cannot be copied.
+    pub fn from_input_buffer<T: Element>(
+        &self,
+        buffer: &Buffer<T>,
+        stream: &CudaStream,
+    ) -> Result<ReadHandle, AccessError> {
+        if let Some(storage) = buffer.storage().cloned().and_then(StorageRef::new)
+            && let Some(from) = storage.get()
+        {
+            from.check_written()?;
+            if from.held.context().device().uuid() == stream.device().uuid() {
+                return ReadHandle::new(Keep::Storage(storage), &self.inner, stream);
+            }
+            return self.copy(storage, stream);
+        }
+        if let Some(storage) = buffer.storage()
+            && let (Some(bytes), Some(mapping)) = (storage.host_bytes(), storage.host_mapping())
+        {
+            let context = stream.0.context();
+            if mapping.is_writable() || context.device().registers_read_only() {
+                let _registered = mapping.attach(|| register(context, &mapping))?;
+                return self.upload(bytes, Some(Keep::Host(Arc::clone(storage))), stream);
+            }
+        }
+        let content = buffer
+            .host()
+            .map_err(|error| AccessError::Source(Arc::new(error)))?;
+        let bytes = T::PLAIN.bytes(&content).unwrap_or_default(); // never the default: elements are plain
+        self.upload(bytes, None, stream)
+    }
+
+    /// `keep` holds registered memory, which is read after this returns.
+    fn upload(
+        &self,
+        bytes: &[u8],
+        keep: Option<Keep>,
+        stream: &CudaStream,
+    ) -> Result<ReadHandle, AccessError> {
+        let (storage, write) = self.start_write(bytes.len(), stream)?;
+        let copied = write.copy_in(bytes);
+        if let Some(keep) = keep {
+            self.inner.reaper.after(&stream.0, keep);
+        }
+        copied?;
+        write.finish()?;
+        ReadHandle::new(Keep::Storage(storage), &self.inner, stream)
+    }
+
+    /// From another device.
+    fn copy(&self, source: StorageRef, stream: &CudaStream) -> Result<ReadHandle, AccessError> {
+        let from = &source.get().ok_or(AccessError::NotWritten)?.held; // always there: a `StorageRef` is one of this backend
+        let (storage, write) = self.start_write(from.len(), stream)?;
+        let copied = copy_device(from, &write);
+        self.inner
+            .reaper
+            .after(&stream.0, Keep::Storage(source.clone()));
+        copied?;
+        write.finish()?;
+        let mut read = ReadHandle::new(Keep::Storage(storage), &self.inner, stream)?;
+        read.source = Some(source);
+        Ok(read)
+    }
+
+    fn start_write(
+        &self,
+        len: usize,
+        stream: &CudaStream,
+    ) -> Result<(StorageRef, WriteHandle), AccessError> {
+        let fresh = self.fresh(self.domain(stream.device().uuid())?, len)?;
+        let storage = StorageRef::new(fresh).ok_or(AccessError::NotWritten)?; // always there: made in the line above
+        let write = WriteHandle::new(storage.clone(), stream)?;
+        Ok((storage, write))
+    }
+
+    /// Copies bytes of the host into device memory, on the stream.
+    ///
+    /// # Errors
+    /// When there is no block, or CUDA refuses.
+    pub fn to_buffer(&self, bytes: &[u8], stream: &CudaStream) -> Result<Buffer<u8>, AccessError> {
+        let (storage, write) = self.start_write(bytes.len(), stream)?;
+        write.copy_in(bytes)?;
+        write.finish()?;
+        Ok(Buffer::from_bytes_storage(storage.into_inner()))
+    }
+
+    /// Takes what a descriptor describes and reads it on `stream`, without a buffer in between. A descriptor can be taken once.
+    ///
+    /// # Errors
+    /// As [`BufferBackend::from_descriptor`](crate::BufferBackend::from_descriptor) and [`from_input_buffer`](Self::from_input_buffer).
+    pub fn read(
+        &self,
+        descriptor: &CudaRsBufferDescriptor,
+        stream: &CudaStream,
+    ) -> Result<ReadHandle, AccessError> {
+        let held = self.take(descriptor)?;
+        if held.context().device().uuid() == stream.device().uuid() {
+            return ReadHandle::new(Keep::Held(held), &self.inner, stream);
+        }
+        let storage: Arc<dyn Storage> = Arc::new(CudaStorage::written(held, &self.inner));
+        let buffer = Buffer::<u8>::from_bytes_storage(storage);
+        self.from_input_buffer(&buffer, stream)
+    }
+}
