@@ -203,14 +203,15 @@ impl fmt::Debug for WriteHandle {
 pub struct ReadHandle {
     /// `None` only while it is dropped.
     keep: Option<Keep>,
-    /// What this was copied from, on another device.
+    /// What this was copied from, on this device or another.
     pub(super) source: Option<StorageRef>,
     inner: Arc<super::backend::Inner>,
     stream: CudaStream,
 }
 
 impl ReadHandle {
-    /// Makes the stream wait for the end of writing, if that is not seen yet.
+    /// Makes the stream wait for the end of writing, if that is not seen yet. Its device reads the memory in place:
+    /// [`Held::open_to`].
     pub(super) fn new(
         keep: Keep,
         inner: &Arc<super::backend::Inner>,
@@ -218,7 +219,6 @@ impl ReadHandle {
     ) -> Result<Self, AccessError> {
         // Always there: a `StorageRef` is one of this backend.
         let held = keep.held().ok_or(AccessError::NotWritten)?;
-        check_device(stream, held)?;
         held.wait_to_read(&stream.0)?;
         Ok(Self {
             keep: Some(keep),

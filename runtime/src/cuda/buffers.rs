@@ -83,8 +83,9 @@ impl CudaBackend {
 
     /// The buffer's memory, to be read on `stream` after it was written.
     ///
-    /// A buffer in host memory is copied to the stream's device, one on another device is copied from there; then
-    /// [`ReadHandle::buffer`] is that copy.
+    /// Memory of another device is read in place where the stream's device has peer access to it, over whatever links the two.
+    /// What cannot be read in place, host memory for instance, is copied to the stream's device; then [`ReadHandle::buffer`] is that
+    /// copy.
     ///
     /// # Errors
     /// [`AccessError::NotWritten`] when the buffer was never written; when it cannot be copied.
@@ -97,11 +98,42 @@ impl CudaBackend {
             && let Some(from) = storage.get()
         {
             from.check_written()?;
-            if from.held.context().device().uuid() == stream.device().uuid() {
+            if from.held.open_to(stream.0.context(), self.memory())? {
                 return ReadHandle::new(Keep::Storage(storage), &self.inner, stream);
             }
             return self.copy(storage, stream);
         }
+        self.promote(buffer, stream)
+    }
+
+    /// As [`from_input_buffer`](Self::from_input_buffer), but always of a copy, [`ReadHandle::buffer`], in memory of this process on
+    /// the stream's device.
+    ///
+    /// For memory of another device that is read more than once, or whose publisher needs it back before the reader is through:
+    /// it goes back when the copy is done and the handle has gone.
+    ///
+    /// # Errors
+    /// [`AccessError::NotWritten`] when the buffer was never written; when it cannot be copied.
+    pub fn copy_input_buffer<T: Element>(
+        &self,
+        buffer: &Buffer<T>,
+        stream: &CudaStream,
+    ) -> Result<ReadHandle, AccessError> {
+        if let Some(storage) = buffer.storage().cloned().and_then(StorageRef::new)
+            && let Some(from) = storage.get()
+        {
+            from.check_written()?;
+            return self.copy(storage, stream);
+        }
+        self.promote(buffer, stream)
+    }
+
+    /// Copies what is in host memory to the stream's device.
+    fn promote<T: Element>(
+        &self,
+        buffer: &Buffer<T>,
+        stream: &CudaStream,
+    ) -> Result<ReadHandle, AccessError> {
         if let Some(storage) = buffer.storage()
             && let (Some(bytes), Some(mapping)) = (storage.host_bytes(), storage.host_mapping())
         {
@@ -135,7 +167,7 @@ impl CudaBackend {
         ReadHandle::new(Keep::Storage(storage), &self.inner, stream)
     }
 
-    /// From another device.
+    /// From this device or another.
     fn copy(&self, source: StorageRef, stream: &CudaStream) -> Result<ReadHandle, AccessError> {
         let from = &source.get().ok_or(AccessError::NotWritten)?.held; // always there: a `StorageRef` is one of this backend
         let (storage, write) = self.start_write(from.len(), stream)?;
@@ -182,7 +214,7 @@ impl CudaBackend {
         stream: &CudaStream,
     ) -> Result<ReadHandle, AccessError> {
         let held = self.take(descriptor)?;
-        if held.context().device().uuid() == stream.device().uuid() {
+        if held.open_to(stream.0.context(), self.memory())? {
             return ReadHandle::new(Keep::Held(held), &self.inner, stream);
         }
         let storage: Arc<dyn Storage> = Arc::new(CudaStorage::written(held, &self.inner));

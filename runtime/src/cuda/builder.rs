@@ -21,6 +21,7 @@ pub struct CudaBuilder {
     devices: Vec<DeviceUuid>,
     config: Config,
     host_pool: Option<Arc<dyn HostPool>>,
+    peer_access: bool,
 }
 
 impl fmt::Debug for CudaBuilder {
@@ -37,6 +38,7 @@ impl Default for CudaBuilder {
         Self {
             devices: Vec::new(),
             host_pool: None,
+            peer_access: true,
             config: Config {
                 max_bytes: 16 << 30,
                 import_limit: 64 << 30,
@@ -66,6 +68,15 @@ impl CudaBuilder {
     #[must_use]
     pub fn host_pool(mut self, pool: Arc<dyn HostPool>) -> Self {
         self.host_pool = Some(pool);
+        self
+    }
+
+    /// Whether devices read the memory of others in place, where they have peer access; they do unless set. Without it this process
+    /// takes frames of other processes only on the devices that it opens: the rest come through the host, in shared memory where
+    /// the publisher has a [`host_pool`](Self::host_pool). For machines where the link between devices is slow or is to be kept free.
+    #[must_use]
+    pub fn peer_access(mut self, is_used: bool) -> Self {
+        self.peer_access = is_used;
         self
     }
 
@@ -99,7 +110,7 @@ impl CudaBuilder {
                 "shared memory, sockets and threads: {error}"
             )))
         };
-        let memory = CudaMemory::open(&devices).map_err(|error| match error.downcast() {
+        let memory = CudaMemory::open(&devices, self.peer_access).map_err(|error| match error.downcast() {
             Ok(cuda) => AccessError::Cuda(cuda),
             Err(error) => unavailable(error),
         })?;

@@ -24,6 +24,8 @@ pub(crate) use words::{PATIENCE, Word, Words, Written};
 pub(crate) struct CudaMemory {
     opened: Vec<Arc<Context>>,
     words: Arc<OwnWords>,
+    /// Whether devices read the memory of others in place.
+    peers: bool,
 }
 
 /// How this process gets at the memory of a device.
@@ -36,15 +38,20 @@ pub(crate) enum Reach {
 }
 
 impl CudaMemory {
-    /// Opens devices, one at least, all of which can share memory; a device's domain is its position.
-    pub(crate) fn open(devices: &[Device]) -> io::Result<Self> {
+    /// Opens devices, one at least, all of which can share memory; a device's domain is its position. Whether they read the
+    /// memory of others in place, where they can, is up to `peers`.
+    pub(crate) fn open(devices: &[Device], peers: bool) -> io::Result<Self> {
         let open = |device: &Device| {
             device.check_can_share()?;
             Context::retain(device)
         };
         let opened: Vec<_> = devices.iter().map(open).collect::<Result<_, _>>()?;
         let words = Arc::new(OwnWords::create(&opened[0])?);
-        Ok(Self { opened, words })
+        Ok(Self {
+            opened,
+            words,
+            peers,
+        })
     }
 
     /// The contexts of the opened devices, by domain.
@@ -74,11 +81,35 @@ impl CudaMemory {
         }
         let owner = Device::by_uuid(uuid)?;
         for (context, domain) in self.opened.iter().zip(0..) {
-            if context.device().can_access_peer(&owner)? {
+            if self.can_read(context, &owner)? {
                 return Ok(Reach::Peer(domain, owner));
             }
         }
         Err(CudaError::NoPeerAccess { uuid })
+    }
+
+    /// Whether memory of the device `owner` is read in place by this context's device, which is another one.
+    fn can_read(&self, context: &Context, owner: &Device) -> Result<bool, CudaError> {
+        Ok(self.peers && context.device().can_access_peer(owner)?)
+    }
+
+    /// Lets this context's device read a mapping of memory that is on the device `owner`; false where it cannot.
+    fn open_to(
+        &self,
+        context: &Context,
+        mapped: &Mapped,
+        owner: &Device,
+    ) -> Result<bool, CudaError> {
+        let uuid = context.device().uuid();
+        if uuid == mapped.context().device().uuid() {
+            return Ok(true);
+        }
+        // Memory of this very device may have been mapped for another one.
+        if uuid != owner.uuid() && !self.can_read(context, owner)? {
+            return Ok(false);
+        }
+        mapped.open_to(context)?;
+        Ok(true)
     }
 
     fn create_block(
@@ -112,15 +143,15 @@ impl CudaMemory {
     ) -> Result<CudaImport, CudaError> {
         let (domain, owner) = match self.reach(extra.device)? {
             Reach::Opened(domain) => (domain, None),
-            Reach::Peer(domain, owner) => (domain, Some(Context::retain(&owner)?)),
+            Reach::Peer(domain, owner) => (domain, Some(owner)),
         };
         let reader = self
             .context(domain)
             .ok_or(CudaError::NoSuchDevice { uuid: extra.device })?;
-        let owner = owner.as_ref().unwrap_or(reader);
-        let allocation = Allocation::import(owner, fd.as_fd())?;
+        let owner = owner.unwrap_or_else(|| reader.device().clone());
+        let allocation = Allocation::import(reader, &owner, fd.as_fd())?;
         let mapped = Mapped::new(reader, &allocation, size, Access::Read)?;
-        Ok(CudaImport { mapped })
+        Ok(CudaImport { mapped, owner })
     }
 }
 
@@ -202,6 +233,15 @@ impl CudaBlock {
         self.mapped.context()
     }
 
+    /// Lets this context's device read the block; false where it cannot.
+    pub(crate) fn open_to(
+        &self,
+        context: &Context,
+        memory: &CudaMemory,
+    ) -> Result<bool, CudaError> {
+        memory.open_to(context, &self.mapped, self.context().device())
+    }
+
     /// Address on the device; for reading and writing.
     pub(crate) fn address(&self) -> u64 {
         self.mapped.address()
@@ -236,9 +276,20 @@ impl CudaBlock {
 #[derive(Debug)]
 pub(crate) struct CudaImport {
     mapped: Mapped,
+    /// The device that it is on.
+    owner: Device,
 }
 
 impl CudaImport {
+    /// Lets this context's device read the block; false where it cannot.
+    pub(crate) fn open_to(
+        &self,
+        context: &Context,
+        memory: &CudaMemory,
+    ) -> Result<bool, CudaError> {
+        memory.open_to(context, &self.mapped, &self.owner)
+    }
+
     /// The device that the block is mapped for, which need not be the one it is on.
     pub(crate) fn context(&self) -> &Arc<Context> {
         self.mapped.context()

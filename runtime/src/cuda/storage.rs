@@ -32,6 +32,18 @@ impl Held {
         }
     }
 
+    /// Whether this context's device reads the memory in place, at the same address; lets it do so.
+    pub(super) fn open_to(
+        &self,
+        context: &Context,
+        memory: &CudaMemory,
+    ) -> Result<bool, CudaError> {
+        match self {
+            Self::Own(block) => block.memory.open_to(context, memory),
+            Self::Imported(held) => held.import.memory.open_to(context, memory),
+        }
+    }
+
     /// The word that says how far this use is written, and the number of the use.
     fn word(&self) -> Option<(Word<'_>, u64)> {
         match self {

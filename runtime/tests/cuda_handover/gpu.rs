@@ -6,7 +6,10 @@
 use std::ffi::{CStr, c_void};
 use std::time::{Duration, Instant};
 
-use cudarc::driver::sys::{self, CUfunction, CUresult, CUstream};
+use cudarc::driver::sys::{
+    self, CUcontext, CUfunction, CUmemorytype, CUpointer_attribute, CUresult, CUstream,
+};
+use rosidl_buffer_runtime::cuda::Device;
 
 const PTX: &str = concat!(include_str!("kernels.ptx"), "\0");
 const THREADS: u32 = 256;
@@ -14,8 +17,9 @@ const BLOCKS: u32 = 2048;
 /// `CU_MEMHOSTALLOC_DEVICEMAP`
 const MAPPED: u32 = 2;
 
-/// Kernels on the first device, and a count of right words; for the thread that made it.
+/// Kernels on a device, and a count of right words; for one thread.
 pub struct Gpu {
+    context: CUcontext,
     fill: CUfunction,
     check: CUfunction,
     spin: CUfunction,
@@ -38,13 +42,18 @@ fn pointer<T>(value: &mut T) -> *mut c_void {
 }
 
 impl Gpu {
-    /// On the primary context of the first device, which becomes the thread's current one. There is a driver.
+    /// On the primary context of the first device. There is one.
     pub fn new() -> Self {
+        Self::on(&Device::all().unwrap()[0])
+    }
+
+    /// On the primary context of a device, which becomes the thread's current one.
+    pub fn on(device: &Device) -> Self {
         // SAFETY: there are no flags; done once or more.
         ok(unsafe { sys::cuInit(0) }).unwrap();
         let mut context = std::ptr::null_mut();
         // SAFETY: the pointer is valid for one handle.
-        ok(unsafe { sys::cuDevicePrimaryCtxRetain(&raw mut context, 0) }).unwrap();
+        ok(unsafe { sys::cuDevicePrimaryCtxRetain(&raw mut context, device.ordinal()) }).unwrap();
         // SAFETY: the call before wrote it, and it is never released.
         ok(unsafe { sys::cuCtxSetCurrent(context) }).unwrap();
         let mut module = std::ptr::null_mut();
@@ -65,6 +74,7 @@ impl Gpu {
         // SAFETY: the pointer is valid for one address.
         ok(unsafe { sys::cuMemHostAlloc(&raw mut result, 8, MAPPED) }).unwrap();
         Self {
+            context,
             fill: function(c"fill"),
             check: function(c"check"),
             spin: function(c"spin"),
@@ -81,7 +91,7 @@ impl Gpu {
             pointer(&mut count),
             pointer(&mut seed),
         ];
-        launch(self.fill, stream, count, arguments).unwrap();
+        self.launch(self.fill, stream, count, arguments).unwrap();
     }
 
     /// Adds how many words have the pattern of `frame` to the result.
@@ -102,13 +112,14 @@ impl Gpu {
             pointer(&mut state),
             pointer(&mut result),
         ];
-        launch(self.check, stream, count, arguments)
+        self.launch(self.check, stream, count, arguments)
     }
 
     /// Keeps the stream busy.
     pub fn spin(&self, stream: usize, time: Duration) {
         let mut nanoseconds = u64::try_from(time.as_nanos()).unwrap();
-        launch(self.spin, stream, 1, [pointer(&mut nanoseconds)]).unwrap();
+        self.launch(self.spin, stream, 1, [pointer(&mut nanoseconds)])
+            .unwrap();
     }
 
     /// The result is 0 from here on; nothing is being checked.
@@ -119,6 +130,7 @@ impl Gpu {
 
     /// Spins until the stream is done, and gives the result; `None` if that takes longer than `patience`.
     pub fn answer(&self, stream: usize, patience: Duration) -> Result<Option<u64>, CUresult> {
+        self.enter();
         let start = Instant::now();
         loop {
             // SAFETY: the stream is alive.
@@ -153,12 +165,49 @@ impl Gpu {
     }
 
     /// Bytes of the device that nobody has.
-    #[allow(clippy::unused_self)] // with it a context is current
     pub fn free_memory(&self) -> u64 {
+        self.enter();
         let (mut free, mut total) = (0, 0);
         // SAFETY: both pointers are valid for one number.
         ok(unsafe { sys::cuMemGetInfo_v2(&raw mut free, &raw mut total) }).unwrap();
         free as u64
+    }
+
+    /// Makes the context the thread's current one: kernels on several devices take turns.
+    fn enter(&self) {
+        // SAFETY: retained when this was made, and never released.
+        ok(unsafe { sys::cuCtxSetCurrent(self.context) }).unwrap();
+    }
+
+    fn launch<const N: usize>(
+        &self,
+        function: CUfunction,
+        stream: usize,
+        items: u32,
+        mut arguments: [*mut c_void; N],
+    ) -> Result<(), CUresult> {
+        self.enter();
+        let blocks = items.div_ceil(THREADS).clamp(1, BLOCKS);
+        let (threads, none) = (THREADS, std::ptr::null_mut());
+        let (stream, arguments) = (stream as CUstream, arguments.as_mut_ptr());
+        // SAFETY: the arguments are those of the kernel, which reads and writes what the caller has on this device.
+        ok(unsafe {
+            sys::cuLaunchKernel(
+                function, blocks, 1, 1, threads, 1, 1, 0, stream, arguments, none,
+            )
+        })
+    }
+
+    /// Whether devices copy from this host memory at full speed.
+    pub fn is_registered(&self, bytes: &[u8]) -> bool {
+        self.enter();
+        let mut kind = 0u32;
+        let attribute = CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_TYPE;
+        // SAFETY: the pointer is valid for one number; the address is looked up, not followed.
+        let found = unsafe {
+            sys::cuPointerGetAttribute(pointer(&mut kind), attribute, bytes.as_ptr() as u64)
+        };
+        ok(found).is_ok() && kind == CUmemorytype::CU_MEMORYTYPE_HOST as u32
     }
 }
 
@@ -175,21 +224,4 @@ pub fn words(bytes: usize) -> u32 {
 #[allow(clippy::cast_possible_truncation)] // a hash
 fn seed(frame: u64) -> u32 {
     (frame as u32).wrapping_add(1).wrapping_mul(0x85EB_CA6B)
-}
-
-fn launch<const N: usize>(
-    function: CUfunction,
-    stream: usize,
-    items: u32,
-    mut arguments: [*mut c_void; N],
-) -> Result<(), CUresult> {
-    let blocks = items.div_ceil(THREADS).clamp(1, BLOCKS);
-    let (threads, none) = (THREADS, std::ptr::null_mut());
-    let (stream, arguments) = (stream as CUstream, arguments.as_mut_ptr());
-    // SAFETY: the arguments are those of the kernel, which reads and writes what the caller has on this device.
-    ok(unsafe {
-        sys::cuLaunchKernel(
-            function, blocks, 1, 1, threads, 1, 1, 0, stream, arguments, none,
-        )
-    })
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rosidl_buffer_runtime::cuda::CudaRsBufferDescriptor;
+use rosidl_buffer_runtime::shm::ShmBufferDescriptor;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -221,5 +222,38 @@ pub fn from_words(words: &[u64; WORDS]) -> CudaRsBufferDescriptor {
         block_size: words[8],
         offset: words[9],
         size: words[10],
+    }
+}
+
+/// A descriptor of shared host memory as words.
+pub fn shm_to_words(descriptor: &ShmBufferDescriptor) -> [u64; WORDS] {
+    let engine = u128::from_le_bytes(descriptor.engine_id);
+    let half = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap();
+    let mut words = [0; WORDS];
+    words[..9].copy_from_slice(&[
+        descriptor.version.into(),
+        half(engine),
+        half(engine >> 64),
+        descriptor.cell.into(),
+        descriptor.block_id,
+        descriptor.generation,
+        descriptor.block_size,
+        descriptor.offset,
+        descriptor.size,
+    ]);
+    words
+}
+
+/// And back.
+pub fn shm_from_words(words: &[u64; WORDS]) -> ShmBufferDescriptor {
+    ShmBufferDescriptor {
+        version: u8::try_from(words[0]).unwrap(),
+        engine_id: (u128::from(words[1]) | u128::from(words[2]) << 64).to_le_bytes(),
+        cell: u32::try_from(words[3]).unwrap(),
+        block_id: words[4],
+        generation: words[5],
+        block_size: words[6],
+        offset: words[7],
+        size: words[8],
     }
 }

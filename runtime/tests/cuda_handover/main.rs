@@ -19,6 +19,7 @@ mod kills;
 mod link;
 mod local;
 mod other;
+mod peers;
 mod queue;
 mod side;
 mod strange;

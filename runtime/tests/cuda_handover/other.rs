@@ -8,8 +8,9 @@ use rosidl_buffer_runtime::{BackendError, Loss};
 
 use crate::gpu::words;
 use crate::link::{Frame, Link, SLOTS, from_words};
-use crate::queue::{HOLDING, LOST, MAPPED, OTHER_ERROR, RIGHT, WORDS_RIGHT, WRONG, queue};
-use crate::side::Side;
+use crate::peers;
+use crate::queue::{HOLDING, LOST, MAPPED, OTHER_ERROR, OWN, RIGHT, WORDS_RIGHT, WRONG, queue};
+use crate::side::{Side, builder};
 
 const ROLE: &str = "ROSIDL_BUFFER_GPU_ROLE";
 
@@ -22,6 +23,11 @@ pub struct Other {
 impl Other {
     /// Its output goes nowhere unless it fails; see [`end`](Self::end).
     pub fn start(role: &str) -> Self {
+        Self::start_with(role, &[])
+    }
+
+    /// With this in its environment.
+    pub fn start_with(role: &str, environment: &[(&str, String)]) -> Self {
         let link = Link::new();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([
@@ -32,6 +38,7 @@ impl Other {
         ]);
         let child = link
             .pass(command.env(ROLE, role).stdout(Stdio::null()))
+            .envs(environment.iter().cloned())
             .spawn()
             .unwrap();
         Self { child, link }
@@ -82,15 +89,21 @@ impl Drop for Other {
 fn second_process() {
     let role = std::env::var(ROLE).expect("started by other tests only");
     let link = Link::inherited().expect("a link");
-    let side = Side::new().expect("the first process has a device");
     let role: Vec<&str> = role.split(' ').collect();
     let number = |at: usize| -> u64 { role[at].parse().unwrap() };
+    let builder = match role[0] {
+        "through-host" => builder().peer_access(number(1) == 1),
+        _ => builder(),
+    };
+    let side = Side::with(builder).expect("the first process has a device");
     match role[0] {
         "prompt" => prompt(&side, &link, &side.stream),
         "prompt-default" => {
             let device = side.cuda.devices().next().unwrap().uuid();
             prompt(&side, &link, &side.cuda.default_stream(device).unwrap());
         }
+        "copy" => peers::copy(&side, &link),
+        "through-host" => peers::through_host(&side, &link),
         "busy" => busy(&side, &link, Duration::from_micros(number(1))),
         "queue" => queue(&side, &link, number(1), Duration::from_millis(number(2))),
         "hold" => hold(&side, &link),
@@ -103,7 +116,7 @@ fn second_process() {
 }
 
 /// The next frame; `None` when no more will come.
-fn next(link: &Link, taken: u64) -> Option<Frame> {
+pub fn next(link: &Link, taken: u64) -> Option<Frame> {
     loop {
         let ending = link.stop.get() == 1; // looked at first, so that no frame is left over
         if let Some(frame) = link.next(taken) {
@@ -135,7 +148,9 @@ fn prompt(side: &Side, link: &Link, stream: &CudaStream) {
                 link.marks[OTHER_ERROR].count();
             }
         }
-        link.marks[MAPPED].set(side.cuda.stats().imports as u64);
+        let stats = side.cuda.stats();
+        link.marks[MAPPED].set(stats.imports as u64);
+        link.marks[OWN].set(stats.blocks as u64);
         link.consumed.set(taken + 1);
     }
 }

@@ -18,6 +18,8 @@ pub const OTHER_ERROR: usize = 5;
 pub const WORDS_RIGHT: usize = 6;
 pub const MAPPED: usize = 7;
 pub const HOLDING: usize = 8;
+/// Blocks of the reader's own.
+pub const OWN: usize = 9;
 
 impl Line {
     pub fn count(&self) {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rosidl_buffer_runtime::cuda::{AccessError, CudaBackend, CudaBuilder, CudaStream};
+use rosidl_buffer_runtime::cuda::{
+    AccessError, CudaBackend, CudaBuilder, CudaStream, Device, DeviceUuid,
+};
 use rosidl_buffer_runtime::{AllocateError, Buffer, BufferBackend as _};
 
 use crate::gpu::Gpu;
@@ -14,17 +16,37 @@ pub struct Side {
     pub gpu: Gpu,
 }
 
+/// Tells a started process which device to use; the first unless set.
+const DEVICE: &str = "ROSIDL_BUFFER_GPU_DEVICE";
+
+/// For the environment of a process that is to use this device.
+pub fn place(device: &Device) -> (&'static str, String) {
+    let number = u128::from_be_bytes(device.uuid().0);
+    (DEVICE, format!("{number:032x}"))
+}
+
+/// With the device that this process was told to use.
+pub fn builder() -> CudaBuilder {
+    let told = std::env::var(DEVICE).ok();
+    told.into_iter()
+        .fold(CudaBackend::builder(), |builder, text| {
+            let number = u128::from_str_radix(&text, 16).unwrap();
+            builder.device(DeviceUuid(number.to_be_bytes()))
+        })
+}
+
 impl Side {
     /// `None`, said on the standard output, where there is no device.
     pub fn new() -> Option<Self> {
-        Self::with(CudaBackend::builder())
+        Self::with(builder())
     }
 
+    /// With a stream and kernels on the builder's first device.
     pub fn with(builder: CudaBuilder) -> Option<Self> {
         match builder.build() {
             Ok(cuda) => {
                 let stream = cuda.new_stream().unwrap();
-                let gpu = Gpu::new();
+                let gpu = Gpu::on(stream.device());
                 Some(Self { cuda, stream, gpu })
             }
             Err(error) => {

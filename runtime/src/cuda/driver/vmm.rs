@@ -5,12 +5,13 @@
 
 use core::ffi::c_int;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::abi::{
     self, AccessDescription, AllocationHandle, AllocationProperties, CUdeviceptr, Location,
 };
 use super::context::Context;
+use super::device::{Device, DeviceUuid};
 use super::error::CudaError;
 
 /// Memory of a device, not mapped by itself.
@@ -61,9 +62,13 @@ impl Allocation {
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
-    /// Memory that another process exported, on the device of this context; refused if it is anything else. The descriptor may be
-    /// closed afterwards.
-    pub(crate) fn import(context: &Arc<Context>, fd: BorrowedFd<'_>) -> Result<Self, CudaError> {
+    /// Memory that another process exported, on the device `owner`, which need not be the context's; refused if it is anything
+    /// else. The descriptor may be closed afterwards.
+    pub(crate) fn import(
+        context: &Arc<Context>,
+        owner: &Device,
+        fd: BorrowedFd<'_>,
+    ) -> Result<Self, CudaError> {
         let driver = context.driver;
         let _current = context.enter()?;
         let mut handle = 0;
@@ -82,7 +87,7 @@ impl Allocation {
             handle,
         };
         let found = allocation.properties()?;
-        let ordinal = context.device().ordinal();
+        let ordinal = owner.ordinal();
         if (found.kind, found.location.kind, found.location.id)
             != (abi::ALLOCATION_PINNED, abi::LOCATION_DEVICE, ordinal)
         {
@@ -125,13 +130,15 @@ pub(crate) enum Access {
     ReadWrite,
 }
 
-/// Memory at an address of this process, for one device's use.
+/// Memory at an address of this process, for one device's use, and for others' that it is opened to.
 ///
 /// Dropping it unmaps at once and waits for nothing: a kernel or copy that still uses the memory faults, and the whole context
 /// with it ([`CudaError::is_sticky`]). Whoever drops the last owner has seen that the work is done.
 #[derive(Debug)]
 pub(crate) struct Mapped {
     range: Range,
+    /// Devices beside the context's that may read it.
+    opened_to: Mutex<Vec<DeviceUuid>>,
 }
 
 impl Mapped {
@@ -150,18 +157,26 @@ impl Mapped {
         let status = unsafe { (driver.table.cuMemMap)(range.start, size, 0, allocation.handle, 0) };
         driver.check("cuMemMap", status)?;
         range.is_mapped = true;
-        let description = AccessDescription {
-            location: Location::device(context.device().ordinal()),
-            flags: match access {
-                Access::Read => abi::ACCESS_READ,
-                Access::ReadWrite => abi::ACCESS_READ_WRITE,
-            },
-        };
-        // SAFETY: the range is mapped and `size` long; the pointer is valid for one description.
-        let status =
-            unsafe { (driver.table.cuMemSetAccess)(range.start, size, &raw const description, 1) };
-        driver.check("cuMemSetAccess", status)?;
-        Ok(Self { range })
+        range.allow(context, access)?;
+        Ok(Self {
+            range,
+            opened_to: Mutex::default(),
+        })
+    }
+
+    /// Lets another device, which has peer access to the memory's, read it at the same address. One call, the first time.
+    pub(crate) fn open_to(&self, context: &Context) -> Result<(), CudaError> {
+        let mut opened_to = self
+            .opened_to
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let uuid = context.device().uuid();
+        if !opened_to.contains(&uuid) {
+            let _current = context.enter()?;
+            self.range.allow(context, Access::Read)?;
+            opened_to.push(uuid);
+        }
+        Ok(())
     }
 
     /// Address of the first byte on the device; valid for [`len`](Self::len) bytes while `self` lives.
@@ -173,7 +188,7 @@ impl Mapped {
         self.range.len
     }
 
-    /// Of the device that may use the mapping.
+    /// Of the device that it was mapped for.
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.range.context
     }
@@ -201,6 +216,23 @@ impl Range {
             len,
             is_mapped: false,
         })
+    }
+
+    /// Gives a device rights. Some context is current.
+    fn allow(&self, context: &Context, access: Access) -> Result<(), CudaError> {
+        let driver = context.driver;
+        let description = AccessDescription {
+            location: Location::device(context.device().ordinal()),
+            flags: match access {
+                Access::Read => abi::ACCESS_READ,
+                Access::ReadWrite => abi::ACCESS_READ_WRITE,
+            },
+        };
+        // SAFETY: the range is `len` long, and the driver checks that it is mapped; the pointer is valid for one description.
+        let status = unsafe {
+            (driver.table.cuMemSetAccess)(self.start, self.len, &raw const description, 1)
+        };
+        driver.check("cuMemSetAccess", status)
     }
 }
 

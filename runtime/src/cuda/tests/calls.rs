@@ -143,7 +143,7 @@ fn what_a_new_block_costs() {
             let mapped_in = lap();
             let fd = allocation.export().unwrap();
             let exported = lap();
-            let again = Allocation::import(&context, fd.as_fd()).unwrap();
+            let again = Allocation::import(&context, context.device(), fd.as_fd()).unwrap();
             let imported = lap();
             let read_only = Mapped::new(&context, &again, size, Access::Read).unwrap();
             let mapped_again = lap();

@@ -36,7 +36,7 @@ fn device() -> Option<Device> {
 /// The context of the first device, and its memory.
 fn gpu() -> Option<(Arc<Context>, CudaMemory)> {
     let device = device()?;
-    let memory = CudaMemory::open(&[device]).unwrap();
+    let memory = CudaMemory::open(&[device], true).unwrap();
     Some((Arc::clone(&memory.contexts()[0]), memory))
 }
 

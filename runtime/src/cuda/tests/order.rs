@@ -65,7 +65,7 @@ fn a_block_is_imported_in_its_own_process() {
         Stream::new(&context).unwrap(),
         Stream::new(&context).unwrap(),
     );
-    let other = CudaMemory::open(&[context.device().clone()]).unwrap();
+    let other = CudaMemory::open(&[context.device().clone()], true).unwrap();
     let Created { block, fd, extra } = memory.create(0, CELL, SIZE).unwrap();
     let import = other.import(fd, SIZE, &extra).unwrap();
     let words_fd = memory.common().unwrap().try_clone_to_owned().unwrap();

@@ -234,7 +234,7 @@ fn devices_are_known_by_their_uuid() {
     assert!(device.granularity().is_power_of_two());
     let mut other = uuid;
     other.0[0] ^= 1;
-    let Err(error) = CudaMemory::open(&[device]).unwrap().reach(other) else {
+    let Err(error) = CudaMemory::open(&[device], true).unwrap().reach(other) else {
         panic!("reached a device that does not exist");
     };
     assert_eq!(error, CudaError::NoSuchDevice { uuid: other });

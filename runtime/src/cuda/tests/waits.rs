@@ -27,7 +27,7 @@ fn calls_beside_a_stream_that_waits() {
         Stream::new(&context).unwrap(),
         Stream::new(&context).unwrap(),
     );
-    let second = CudaMemory::open(&[context.device().clone()]).unwrap();
+    let second = CudaMemory::open(&[context.device().clone()], true).unwrap();
     let event = Event::local(&context).unwrap();
     let (mut words, mut allocation, mut mapped, mut made) = (None, None, None, None);
     let mut bytes = vec![0; size];
@@ -105,7 +105,7 @@ fn calls_beside_a_stream_that_waits() {
     let allocated = allocation.take().unwrap();
     run("export and import", &mut || {
         let fd = allocated.export().unwrap();
-        drop(Allocation::import(&context, fd.as_fd()).unwrap());
+        drop(Allocation::import(&context, context.device(), fd.as_fd()).unwrap());
     });
     run("map", &mut || {
         mapped = Some(Mapped::new(&context, &allocated, size, Access::Read).unwrap());
