@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rosidl_buffer_runtime::BufferBackend as _;
 use rosidl_buffer_runtime::cuda::CudaBackend;
-use rosidl_buffer_runtime::shm::{ShmBackend, ShmBufferDescriptor};
+use rosidl_buffer_runtime::shm::ShmBackend;
 
 use crate::gpu::word;
-use crate::link::{End, Frame, Link, WORDS, now};
+use crate::link::{End, Frame, Link, now, shm_from_words, shm_to_words};
 use crate::other::{Other, WRITER_CORE, pin, unpin};
 use crate::side::Side;
 use crate::{quantile, sorted};
@@ -48,7 +48,7 @@ pub fn bytes() {
             other.link.publish(&Frame {
                 number,
                 start,
-                words: to_words(&descriptor),
+                words: shm_to_words(&descriptor),
             });
             while other.link.consumed.get() != number + 1 {
                 std::hint::spin_loop();
@@ -83,7 +83,7 @@ pub fn read(link: &Link) {
             }
             std::hint::spin_loop();
         };
-        let read = shm.read(&from_words(&frame.words)).unwrap();
+        let read = shm.read(&shm_from_words(&frame.words)).unwrap();
         link.marks[0].set(now());
         let right = read.chunks_exact(4).zip(0..).all(|(bytes, index)| {
             u32::from_ne_bytes(bytes.try_into().unwrap()) == word(index, frame.number)
@@ -91,35 +91,5 @@ pub fn read(link: &Link) {
         link.marks[1].set(u64::from(!right));
         drop(read);
         link.consumed.set(taken + 1);
-    }
-}
-
-fn to_words(descriptor: &ShmBufferDescriptor) -> [u64; WORDS] {
-    let engine = u128::from_le_bytes(descriptor.engine_id);
-    let mut words = [0; WORDS];
-    words[..9].copy_from_slice(&[
-        descriptor.version.into(),
-        engine as u64,
-        (engine >> 64) as u64,
-        descriptor.cell.into(),
-        descriptor.block_id,
-        descriptor.generation,
-        descriptor.block_size,
-        descriptor.offset,
-        descriptor.size,
-    ]);
-    words
-}
-
-fn from_words(words: &[u64; WORDS]) -> ShmBufferDescriptor {
-    ShmBufferDescriptor {
-        version: words[0] as u8,
-        engine_id: (u128::from(words[1]) | u128::from(words[2]) << 64).to_le_bytes(),
-        cell: words[3] as u32,
-        block_id: words[4],
-        generation: words[5],
-        block_size: words[6],
-        offset: words[7],
-        size: words[8],
     }
 }

@@ -22,6 +22,8 @@ mod deaths;
 mod floor;
 mod other;
 mod ours;
+mod pace;
+mod peers;
 mod round;
 mod slow;
 mod warm;
@@ -31,14 +33,16 @@ fn main() {
         return other::act();
     }
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let tables: [(&str, fn()); 7] = [
+    let tables: [(&str, fn()); 9] = [
         ("warm", warm::full_rate),
+        ("pace", pace::pace),
         ("rates", warm::rates),
         ("growth", warm::growth),
         ("cold", cold::cold),
         ("slow", slow::slow),
         ("deaths", deaths::deaths),
         ("bytes", bytes::bytes),
+        ("peers", peers::peers),
     ];
     // The driver and its context are there before anything is measured.
     let Some(side) = side::Side::new() else {

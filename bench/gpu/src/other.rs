@@ -10,6 +10,7 @@ use crate::floor::{self, FloorSubscriber};
 use crate::gpu::Gpu;
 use crate::link::Link;
 use crate::ours::OurSubscriber;
+use crate::peers::{CopySubscriber, HostSubscriber};
 use crate::queue::queue;
 use crate::round::{READY, subscribe};
 use crate::side::Side;
@@ -31,8 +32,22 @@ pub fn act() {
     let side = || Side::new().expect("a device");
     match role[0] {
         "ours" => {
-            let mut subscriber = OurSubscriber::new(side(), &link);
-            let gpu = Gpu::new();
+            let side = side();
+            let gpu = Gpu::on(side.stream.device());
+            let mut subscriber = OurSubscriber::new(side, &link);
+            pin(READER_CORE);
+            subscribe(&mut subscriber, &gpu, &link);
+        }
+        "copy" => {
+            let side = side();
+            let gpu = Gpu::on(side.stream.device());
+            let mut subscriber = CopySubscriber::new(side, &link);
+            pin(READER_CORE);
+            subscribe(&mut subscriber, &gpu, &link);
+        }
+        "host" => {
+            let mut subscriber = HostSubscriber::new(&link);
+            let gpu = Gpu::on(subscriber.device());
             pin(READER_CORE);
             subscribe(&mut subscriber, &gpu, &link);
         }
@@ -80,9 +95,15 @@ pub struct Other {
 
 impl Other {
     pub fn start(role: &str) -> Self {
+        Self::start_with(role, &[])
+    }
+
+    /// With this in its environment.
+    pub fn start_with(role: &str, environment: &[(&str, String)]) -> Self {
         let link = Link::new();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        link.pass(command.env(ROLE, role).stdin(Stdio::null()));
+        link.pass(command.env(ROLE, role).stdin(Stdio::null()))
+            .envs(environment.iter().cloned());
         let sockets = role.contains("floor").then(|| floor::sockets(&mut command));
         let child = command.spawn().unwrap();
         let socket = sockets.map(|(ours, _theirs)| ours);

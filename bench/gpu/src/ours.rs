@@ -1,7 +1,9 @@
 //! This project, used as its users do.
 
+use std::sync::Arc;
+
 use rosidl_buffer_runtime::cuda::{ReadHandle, WriteHandle, driver_calls};
-use rosidl_buffer_runtime::{Buffer, BufferBackend as _};
+use rosidl_buffer_runtime::{Buffer, BufferBackend as _, Storage};
 
 use crate::link::{Link, WORDS, from_words, to_words};
 use crate::round::{Publisher, Subscriber};
@@ -19,6 +21,11 @@ pub struct OurPublisher {
 impl OurPublisher {
     pub fn new(side: Side, link: &Link) -> Self {
         let reader = side.serve(link);
+        Self::with_reader(side, reader)
+    }
+
+    /// For the reader with this metadata.
+    pub fn with_reader(side: Side, reader: String) -> Self {
         Self {
             side,
             reader,
@@ -26,6 +33,11 @@ impl OurPublisher {
             write: None,
             kept: None,
         }
+    }
+
+    /// Of the frame that was written.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        self.buffer.as_ref().unwrap().storage().unwrap()
     }
 
     pub fn keeping(mut self) -> Self {
@@ -52,7 +64,7 @@ impl Publisher for OurPublisher {
     }
 
     fn describe(&mut self) -> [u64; WORDS] {
-        let storage = self.buffer.as_ref().unwrap().storage().unwrap();
+        let storage = self.storage();
         let descriptor = self
             .side
             .cuda

@@ -63,15 +63,38 @@ pub struct Result {
     pub seconds: f64,
 }
 
-/// One writer's part; `period` of zero is as fast as it goes.
-pub fn publish(
-    publisher: &mut impl Publisher,
-    gpu: &Gpu,
-    link: &Link,
-    len: usize,
-    frames: u64,
-    period: Duration,
-) -> Result {
+/// Which frames.
+#[derive(Clone, Copy)]
+pub struct Frames {
+    pub len: usize,
+    pub count: u64,
+    /// Zero is as fast as it goes.
+    pub period: Duration,
+    /// How long the device is kept busy before it writes.
+    pub busy: Duration,
+}
+
+impl Frames {
+    /// As fast as it goes.
+    pub fn new(len: usize, count: u64) -> Self {
+        let (period, busy) = (Duration::ZERO, Duration::ZERO);
+        Self {
+            len,
+            count,
+            period,
+            busy,
+        }
+    }
+}
+
+/// One writer's part.
+pub fn publish(publisher: &mut impl Publisher, gpu: &Gpu, link: &Link, frames: Frames) -> Result {
+    let Frames {
+        len,
+        count: frames,
+        period,
+        busy,
+    } = frames;
     let (mut times, mut wrong, mut seen) = (Vec::new(), 0, HashSet::new());
     let (mut calls, began) = (0, now());
     let period = u64::try_from(period.as_nanos()).unwrap();
@@ -86,6 +109,9 @@ pub fn publish(
         let a = now();
         let address = publisher.begin(len);
         let b = now();
+        if !busy.is_zero() {
+            gpu.spin(publisher.stream(), busy);
+        }
         gpu.fill(publisher.stream(), address, len, number);
         let start = now();
         publisher.record();

@@ -6,19 +6,19 @@ use crate::floor::FloorPublisher;
 use crate::gpu::Gpu;
 use crate::other::{Other, WRITER_CORE, pin, unpin};
 use crate::ours::OurPublisher;
-use crate::round::{Result, Times, publish};
+use crate::round::{Frames, Result, Times, publish};
 use crate::side::Side;
 use crate::{count, median, quantile, sorted};
 
 const MB: usize = 1 << 20;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Way {
+pub enum Way {
     Ours,
     Floor,
 }
 
-fn run(way: Way, len: usize, frames: u64, period: Duration) -> Result {
+pub fn run(way: Way, frames: Frames) -> Result {
     unpin();
     let result = match way {
         Way::Ours => {
@@ -27,18 +27,18 @@ fn run(way: Way, len: usize, frames: u64, period: Duration) -> Result {
             let gpu = Gpu::new();
             other.wait_until_ready();
             pin(WRITER_CORE);
-            let result = publish(&mut publisher, &gpu, &other.link, len, frames, period);
+            let result = publish(&mut publisher, &gpu, &other.link, frames);
             assert!(other.end().success());
             result
         }
         Way::Floor => {
             let mut other = Other::start("floor");
             let gpu = Gpu::new();
-            let mut publisher = FloorPublisher::new(other.socket.take().unwrap(), len);
+            let mut publisher = FloorPublisher::new(other.socket.take().unwrap(), frames.len);
             publisher.fill_up();
             other.wait_until_ready();
             pin(WRITER_CORE);
-            let result = publish(&mut publisher, &gpu, &other.link, len, frames, period);
+            let result = publish(&mut publisher, &gpu, &other.link, frames);
             assert!(other.end().success());
             result
         }
@@ -48,7 +48,7 @@ fn run(way: Way, len: usize, frames: u64, period: Duration) -> Result {
 }
 
 /// Warm frames only: not the first tenth, and no first use of a block.
-fn warm(result: &Result, of: impl Fn(&Times) -> u64) -> Vec<u64> {
+pub fn warm(result: &Result, of: impl Fn(&Times) -> u64) -> Vec<u64> {
     let skip = result.times.len() / 10;
     sorted(
         result
@@ -60,7 +60,7 @@ fn warm(result: &Result, of: impl Fn(&Times) -> u64) -> Vec<u64> {
     )
 }
 
-fn name(way: Way) -> &'static str {
+pub fn name(way: Way) -> &'static str {
     match way {
         Way::Ours => "ours",
         Way::Floor => "floor",
@@ -86,7 +86,7 @@ pub fn full_rate() {
                 ways.reverse();
             }
             for way in ways {
-                results.push((way, run(way, mb * MB, frames, Duration::ZERO)));
+                results.push((way, run(way, Frames::new(mb * MB, frames))));
             }
         }
         for way in [Way::Ours, Way::Floor] {
@@ -139,12 +139,9 @@ pub fn rates() {
     println!("|---|---|---|---|---|---|---|---|");
     for (hz, frames) in [(1000, 2000), (100, 400), (30, 270)] {
         for way in [Way::Ours, Way::Floor] {
-            let result = run(
-                way,
-                16 * MB,
-                count(frames, frames / 3),
-                Duration::from_secs(1) / hz,
-            );
+            let frames = Frames::new(16 * MB, count(frames, frames / 3));
+            let period = Duration::from_secs(1) / hz;
+            let result = run(way, Frames { period, ..frames });
             let (host, after) = (
                 warm(&result, |times| times.host),
                 warm(&result, |times| times.after_record),
@@ -178,14 +175,7 @@ pub fn growth() {
         let mut publisher = OurPublisher::new(Side::new().unwrap(), &other.link).keeping();
         let gpu = Gpu::new();
         other.wait_until_ready();
-        let result = publish(
-            &mut publisher,
-            &gpu,
-            &other.link,
-            2 * MB,
-            320,
-            Duration::ZERO,
-        );
+        let result = publish(&mut publisher, &gpu, &other.link, Frames::new(2 * MB, 320));
         assert!(other.end().success());
         let three = |of: fn(&Times) -> u64| {
             let values = sorted(result.times.iter().map(of));

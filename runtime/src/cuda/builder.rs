@@ -110,9 +110,11 @@ impl CudaBuilder {
                 "shared memory, sockets and threads: {error}"
             )))
         };
-        let memory = CudaMemory::open(&devices, self.peer_access).map_err(|error| match error.downcast() {
-            Ok(cuda) => AccessError::Cuda(cuda),
-            Err(error) => unavailable(error),
+        let memory = CudaMemory::open(&devices, self.peer_access).map_err(|error| {
+            match error.downcast() {
+                Ok(cuda) => AccessError::Cuda(cuda),
+                Err(error) => unavailable(error),
+            }
         })?;
         let reached: Vec<_> = all
             .iter()
