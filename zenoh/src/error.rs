@@ -1,6 +1,8 @@
 //! What can go wrong with a node, a publisher or a subscription. Every error says what, where, and what to do.
 
-use rosidl_buffer_runtime::EncodeError;
+use std::time::Duration;
+
+use rosidl_buffer_runtime::{DecodeError, EncodeError};
 
 use crate::key::NameError;
 
@@ -133,5 +135,71 @@ pub enum Error {
     Closed {
         /// The topic.
         topic: String,
+    },
+    /// A request could not be handed to the network.
+    #[error("calling the service {service} failed: {cause}")]
+    Call {
+        /// The service.
+        service: String,
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// Nobody offers the service.
+    #[error(
+        "there is no server of {service} with this type: start one, and wait for it with Client::wait_for_service"
+    )]
+    NoServer {
+        /// The service.
+        service: String,
+    },
+    /// The response did not come in time.
+    #[error(
+        "no response of {service} within {limit:?}: the server is busy or gone, or it waits for its own answer"
+    )]
+    CallTimeout {
+        /// The service.
+        service: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The call ended without a response.
+    #[error(
+        "the server of {service} ended the call without a response: look into the server's log"
+    )]
+    NoAnswer {
+        /// The service.
+        service: String,
+    },
+    /// The server refused the request.
+    #[error("the server of {service} refused the request: {reason:?}")]
+    ServerError {
+        /// The service.
+        service: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The response could not be decoded.
+    #[error("the response of {service} could not be decoded: {source}")]
+    Response {
+        /// The service.
+        service: String,
+        /// Where and why.
+        source: DecodeError,
+    },
+    /// A response could not be handed to the network.
+    #[error("answering a request to {service} failed: {cause}")]
+    Respond {
+        /// The service.
+        service: String,
+        /// Zenoh's answer.
+        cause: Cause,
+    },
+    /// The session under a service was closed.
+    #[error(
+        "the Zenoh session under the service {service} is closed: no more requests will arrive"
+    )]
+    ServiceClosed {
+        /// The service.
+        service: String,
     },
 }

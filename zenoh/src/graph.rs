@@ -188,7 +188,7 @@ impl Shared {
 #[derive(Default)]
 struct State {
     own_session: String,
-    /// Topic → token text → token; publishers and subscriptions only.
+    /// Topic or service → token text → token; no nodes.
     topics: HashMap<String, HashMap<String, Token>>,
     malformed: u64,
     /// Tokens that were not remembered, because there were too many.
@@ -261,8 +261,11 @@ impl State {
         };
         let is_subscription = token.entity.kind() == EntityKind::Subscription;
         let topic = match &token.entity {
-            Entity::Publisher(endpoint) | Entity::Subscription(endpoint) => endpoint.topic.clone(),
-            Entity::Node | Entity::Service(_) | Entity::Client(_) => return news,
+            Entity::Publisher(endpoint)
+            | Entity::Subscription(endpoint)
+            | Entity::Service(endpoint)
+            | Entity::Client(endpoint) => endpoint.topic.clone(),
+            Entity::Node => return news,
         };
         let full = self.topics.len() >= MAX_TOPICS && !self.topics.contains_key(&topic);
         let others = self.topics.entry(topic.clone()).or_default();

@@ -281,7 +281,7 @@ fn may_describe<'a>(slices: impl Iterator<Item = &'a [u8]>) -> bool {
 }
 
 /// The payload as one piece: Zenoh's own memory when it is one already, else copied once.
-fn contiguous(payload: ZBytes) -> Bytes {
+pub(crate) fn contiguous(payload: ZBytes) -> Bytes {
     struct Owner(ZBytes);
     impl AsRef<[u8]> for Owner {
         fn as_ref(&self) -> &[u8] {

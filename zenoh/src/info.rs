@@ -51,7 +51,7 @@ impl MessageInfo {
 }
 
 /// A time from nanoseconds since the epoch, before it if negative.
-fn time(nanoseconds: i64) -> Option<SystemTime> {
+pub(crate) fn time(nanoseconds: i64) -> Option<SystemTime> {
     let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
     if nanoseconds < 0 {
         UNIX_EPOCH.checked_sub(distance)

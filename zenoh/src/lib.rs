@@ -48,6 +48,7 @@
 //! actions, parameters and remapping are not here yet.
 #![forbid(unsafe_code)]
 
+mod client;
 mod error;
 mod graph;
 mod inbox;
@@ -59,12 +60,18 @@ mod options;
 mod publisher;
 mod qos;
 mod queue;
+mod reply;
+mod requests;
 mod routes;
 mod routing;
 mod sender;
+mod service;
 mod session;
 mod subscription;
+mod type_descriptions;
+mod worker;
 
+pub use client::Client;
 pub use error::{Error, Result};
 pub use info::{
     Fallback, MessageInfo, PublicationStats, PublisherStats, Received, SubscriptionStats,
@@ -73,6 +80,9 @@ pub use node::{Node, NodeBuilder};
 pub use options::SubscriptionOptions;
 pub use publisher::Publisher;
 pub use qos::{Durability, History, Liveliness, QosProfile, Reliability};
+pub use reply::Call;
+pub use requests::{RequestInfo, Responder, ServiceRequest, ServiceStats};
+pub use service::{PolledService, Service};
 pub use session::{Context, ContextBuilder};
 pub use subscription::{CallbackSubscription, Subscription};
 

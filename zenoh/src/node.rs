@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rosidl_buffer_runtime::{BackendRegistry, Message};
+use rosidl_buffer_runtime::{BackendRegistry, Message, Service};
 use zenoh::{Wait as _, liveliness::LivelinessToken};
 
 use crate::{
@@ -15,8 +15,10 @@ use crate::{
     options::SubscriptionOptions,
     publisher::Publisher,
     qos::QosProfile,
+    service::BuiltinService,
     session::Context,
     subscription::{CallbackSubscription, Subscription},
+    type_descriptions::{self, GetTypeDescription, TypeUse, UsedType, UsedTypes},
 };
 
 /// A ROS 2 node.
@@ -34,6 +36,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Node {
     // In the order in which they go. `None` in the handles that the built-in endpoints themselves hold.
+    #[allow(dead_code, reason = "held to be dropped")]
     builtin: Option<Arc<Builtin>>,
     core: Arc<NodeCore>,
 }
@@ -41,12 +44,15 @@ pub struct Node {
 /// The endpoints that every node has by itself: they go when the last handle of the user's goes. They hold the node without
 /// them, or nobody would ever be the last.
 #[derive(Default)]
-pub(crate) struct Builtin {}
+pub(crate) struct Builtin {
+    _type_descriptions: Option<BuiltinService<GetTypeDescription>>,
+}
 
 pub(crate) struct NodeCore {
     name: String,
     namespace: String,
     id: u64,
+    types: Arc<UsedTypes>,
     // Before the context: a token goes before its session.
     _token: LivelinessToken,
     pub(crate) context: Context,
@@ -167,22 +173,46 @@ impl Node {
         named: impl FnOnce(&BackendRegistry, &str) -> Result<Vec<Backend>>,
     ) -> Result<EndpointName> {
         let topic = self.resolve_topic_name(topic)?;
-        let type_hash = M::type_hash().to_string();
-        let key = TopicKey::new(self.domain_id(), &topic, M::TYPE_NAME, &type_hash);
-        let context = self.context();
         let knows_buffers = M::HAS_ROS_BUFFERS && !qos.is_transient_local();
         let named = if knows_buffers {
-            Some(check_metadata(named(context.backends(), &topic)?)?)
+            Some(check_metadata(named(self.context().backends(), &topic)?)?)
         } else {
             None
         };
+        let described = UsedType::of_message::<M>();
+        Ok(self.name_endpoint(topic, described, qos, entity, named))
+    }
+
+    /// As [`Node::endpoint`] for a service or its client, which never know buffers. The hash is the service's own.
+    pub(crate) fn service_endpoint<S: Service>(
+        &self,
+        name: &str,
+        qos: QosProfile,
+        entity: fn(Endpoint) -> Entity,
+    ) -> Result<EndpointName> {
+        let name = self.resolve_service_name(name)?;
+        Ok(self.name_endpoint(name, UsedType::of_service::<S>(), qos, entity, None))
+    }
+
+    fn name_endpoint(
+        &self,
+        topic: String,
+        used: UsedType,
+        qos: QosProfile,
+        entity: fn(Endpoint) -> Entity,
+        backends: Option<Vec<Backend>>,
+    ) -> EndpointName {
+        let type_hash = used.hash.to_string();
+        let key = TopicKey::new(self.domain_id(), &topic, used.name, &type_hash);
+        let knows_buffers = backends.is_some();
         let endpoint = Endpoint {
             topic,
             dds_type: key.dds_type.clone(),
             type_hash,
             qos,
-            backends: named,
+            backends,
         };
+        let context = self.context();
         let token = token(
             context,
             self.name(),
@@ -191,12 +221,18 @@ impl Node {
             context.next_entity_id(),
             entity(endpoint),
         );
-        Ok(EndpointName {
+        EndpointName {
             key,
             gid: Gid::of_token(&token),
             token,
             knows_buffers,
-        })
+            _type: self.core.types.register(used),
+        }
+    }
+
+    /// The types that this node uses.
+    pub(crate) fn types(&self) -> &Arc<UsedTypes> {
+        &self.core.types
     }
 }
 
@@ -219,6 +255,8 @@ pub(crate) struct EndpointName {
     pub(crate) gid: Gid,
     /// Whether it reads or writes the channels beside the base key.
     pub(crate) knows_buffers: bool,
+    /// As long as the endpoint is there, its node can describe the type.
+    _type: TypeUse,
 }
 
 impl EndpointName {
@@ -291,6 +329,7 @@ pub struct NodeBuilder {
     namespace: String,
     domain: Option<u32>,
     context: Option<Context>,
+    without_type_descriptions: bool,
 }
 
 impl NodeBuilder {
@@ -312,6 +351,14 @@ impl NodeBuilder {
     #[must_use]
     pub fn context(mut self, context: &Context) -> Self {
         self.context = Some(context.clone());
+        self
+    }
+
+    /// Whether the node has the service `~/get_type_description`, by which others learn the types that it uses. By default
+    /// it has, as every ROS 2 node.
+    #[must_use]
+    pub fn start_type_description_service(mut self, on: bool) -> Self {
+        self.without_type_descriptions = !on;
         self
     }
 
@@ -342,6 +389,7 @@ impl NodeBuilder {
             name: self.name,
             namespace,
             id,
+            types: Arc::default(),
             _token: token,
             context,
         };
@@ -349,7 +397,13 @@ impl NodeBuilder {
             builtin: None,
             core: Arc::new(core),
         };
-        let builtin = Builtin::default();
+        let builtin = Builtin {
+            _type_descriptions: if self.without_type_descriptions {
+                None
+            } else {
+                Some(type_descriptions::serve(&node)?)
+            },
+        };
         Ok(Node {
             builtin: Some(Arc::new(builtin)),
             ..node

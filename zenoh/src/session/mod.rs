@@ -26,6 +26,7 @@ use crate::{
     error::{Error, Result},
     graph::Graph,
     node::{Node, NodeBuilder},
+    worker::{Jobs, Worker},
 };
 
 /// One Zenoh session in one ROS domain, shared by the nodes that are made from it.
@@ -51,6 +52,7 @@ struct ContextInner {
     next_id: AtomicU64,
     backends: BackendRegistry,
     graph: Graph,
+    worker: Worker,
     // Last: the graph's subscriber goes before its session.
     open: OpenSession,
 }
@@ -99,6 +101,11 @@ impl Context {
 
     pub(crate) fn graph(&self) -> &Graph {
         &self.inner.graph
+    }
+
+    /// Where work of the built-in services is done.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.inner.worker.jobs
     }
 
     /// A number that no other entity of this session has.
@@ -202,6 +209,7 @@ impl ContextBuilder {
             next_id: AtomicU64::new(0),
             backends: self.backends.unwrap_or_else(default_backends),
             graph,
+            worker: Worker::default(),
             open,
         };
         Ok(Context {
