@@ -1,4 +1,4 @@
-//! Who is there: the publishers and subscriptions of a ROS domain, from their liveliness tokens.
+//! Who is there: the publishers, subscriptions, services and clients of a ROS domain, from their liveliness tokens.
 //!
 //! Tokens come in as Zenoh reports them, counts and the endpoints of a topic go out; who watches a topic is told
 //! of each publisher that comes. A token that cannot be read is counted and left aside. Two endpoints on one topic

@@ -15,7 +15,7 @@ use std::{
 };
 
 use common::{
-    Frame, SOON, Text, builder, domain, eventually, foreign_and_ours_with,
+    Frame, SOON, Text, bare, builder, domain, eventually, foreign_and_ours_with,
     mailbox::{ADDRESS, MAILBOX, Mailbox, paper},
     text, watch,
 };
@@ -552,7 +552,7 @@ fn tokens(foreign: &Session, domain: u32) -> Vec<String> {
 fn tokens_name_backends_as_ros_does() {
     let (domain, mailbox) = (domain(49), Mailbox::new());
     let (foreign, ours) = foreign_and_ours_with(domain, mailbox.registry());
-    let node = ours.create_node("node").unwrap();
+    let node = bare(ours.node_builder("node")).build().unwrap();
     let escaped = "mailbox:house%3A1%3B50%25";
     let _publisher = node
         .create_publisher::<Frame>("frames", QosProfile::default())

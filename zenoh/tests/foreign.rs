@@ -10,7 +10,9 @@ mod common;
 
 use std::{collections::HashSet, sync::mpsc::channel, time::Duration};
 
-use common::{Frame, SOON, TEXT_HASH, Text, domain, eventually, foreign_and_ours, text, watch};
+use common::{
+    Frame, SOON, TEXT_HASH, Text, bare, domain, eventually, foreign_and_ours, text, watch,
+};
 use rosidl_buffer_zenoh::{QosProfile, key::Gid, zenoh::Wait as _};
 
 /// The attachment as `rmw_zenoh_cpp` serialises it, byte by byte.
@@ -37,9 +39,7 @@ fn our_publisher_as_others_see_it() {
         &foreign,
         &format!("{domain}/robot/chatter/std_msgs::msg::dds_::String_/{TEXT_HASH}"),
     );
-    let node = ours
-        .node_builder("talker")
-        .namespace("/robot")
+    let node = bare(ours.node_builder("talker").namespace("/robot"))
         .build()
         .unwrap();
     let qos = QosProfile::default().best_effort();

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use common::{SOON, block_on, builder, domain, eventually, foreign_and_ours, free_port};
+use common::{SOON, bare, block_on, builder, domain, eventually, foreign_and_ours, free_port};
 use rosidl_buffer_runtime::{Buffer, BufferMessage, Service};
 use rosidl_buffer_zenoh::{
     Client, Context, Error, Node, QosProfile,
@@ -75,13 +75,8 @@ fn key(domain: u32) -> String {
     format!("{domain}/add/example_interfaces::srv::dds_::AddTwoInts_/{HASH}")
 }
 
-/// Nodes without services of their own: their tokens and numbers are those of the test.
 fn node(context: &Context, name: &str) -> Node {
-    let builder = context.node_builder(name);
-    builder
-        .start_type_description_service(false)
-        .build()
-        .unwrap()
+    bare(context.node_builder(name)).build().unwrap()
 }
 
 fn ours(test: u32) -> Node {

@@ -92,11 +92,9 @@ fn types_are_described_while_they_are_used() {
 #[test]
 fn the_service_goes_with_its_node_and_can_be_left_out() {
     let context = builder(domain(59)).build().unwrap();
-    let without = context.node_builder("asker");
-    let asker = without
-        .start_type_description_service(false)
-        .build()
-        .unwrap();
+    let asker = context.node_builder("asker");
+    let asker = asker.start_type_description_service(false);
+    let asker = asker.build().unwrap();
     let node = context.create_node("talker").unwrap();
     let qos = QosProfile::services_default();
     let client = |name: &str| {

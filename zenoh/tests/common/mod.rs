@@ -17,7 +17,7 @@ use std::{
 
 use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferMessage};
 use rosidl_buffer_zenoh::{
-    Context, ContextBuilder,
+    Context, ContextBuilder, NodeBuilder,
     zenoh::{self, Session, Wait as _, sample::Sample},
 };
 
@@ -56,6 +56,11 @@ pub(crate) fn builder(domain: u32) -> ContextBuilder {
     Context::builder()
         .domain_id(domain)
         .zenoh_setting("connect/endpoints", "[]")
+}
+
+/// A node without endpoints of its own, for tests that look at all there are, or at their numbers.
+pub(crate) fn bare(node: NodeBuilder) -> NodeBuilder {
+    node.start_type_description_service(false)
 }
 
 pub(crate) fn free_port() -> u16 {
