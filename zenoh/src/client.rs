@@ -33,8 +33,9 @@ use crate::{
     session::on_plain_thread,
 };
 
-/// How long [`Client::call_async`] waits at most. Zenoh remembers each query for as long as it may last, so not for ever.
-const ASYNC_LIMIT: Duration = Duration::from_secs(3600);
+/// How long [`Client::call_async`] waits at most: as long as queries last in ROS's sessions. Zenoh keeps a task for each query
+/// until the longest time that it may take is over, answered or not, so that is not for ever.
+const ASYNC_LIMIT: Duration = Duration::from_secs(600);
 /// How often Zenoh is asked whether it knows a server whose token is there already.
 const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 
@@ -116,18 +117,19 @@ impl<S: Service> Client<S> {
     /// when the server does not answer, the second with its reason; [`Error::Response`] when the answer cannot be decoded;
     /// also when the request cannot be encoded or sent.
     pub fn call(&self, request: &S::Request, timeout: Duration) -> Result<S::Response> {
-        self.send(request, timeout).wait()
+        self.call_async_timeout(request, timeout).wait()
     }
 
     /// Sends a request now; the response comes as a future for any executor, which does not need the client any more.
-    /// Dropping it gives the response up. It waits an hour at most. The errors are those of [`Client::call`].
+    /// Dropping it gives the response up. It waits ten minutes at most. The errors are those of [`Client::call`].
     pub fn call_async(&self, request: &S::Request) -> Call<S> {
-        self.send(request, ASYNC_LIMIT)
+        self.call_async_timeout(request, ASYNC_LIMIT)
     }
 
-    /// Sends a request, which may be answered until `limit` is over.
-    pub(crate) fn send(&self, request: &S::Request, limit: Duration) -> Call<S> {
-        Call::new(self.query(request, limit))
+    /// As [`call_async`](Self::call_async), but waits for `timeout` at most. Until that is over the call costs a few
+    /// hundred bytes, also when it was answered: with many calls, let it not be much longer than they take.
+    pub fn call_async_timeout(&self, request: &S::Request, timeout: Duration) -> Call<S> {
+        Call::new(self.query(request, timeout))
     }
 
     fn query(&self, request: &S::Request, limit: Duration) -> Result<Pending> {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use rosidl_buffer_runtime::{DecodeError, EncodeError};
 
-use crate::key::NameError;
+use crate::{
+    action::{GoalId, GoalStatus},
+    key::NameError,
+};
 
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -201,5 +204,42 @@ pub enum Error {
     ServiceClosed {
         /// The service.
         service: String,
+    },
+    /// The server of an action does not take a goal.
+    #[error("the server of the action {action} rejected the goal")]
+    GoalRejected {
+        /// The action.
+        action: String,
+    },
+    /// The server of an action cancels nothing.
+    #[error("the server of the action {action} cancels nothing: {reason}")]
+    CancelRejected {
+        /// The action.
+        action: String,
+        /// The server's reason.
+        reason: &'static str,
+    },
+    /// The server of an action has no result for a goal.
+    #[error(
+        "the server of the action {action} knows nothing of the goal {goal}: it was restarted, or the goal ended too long \
+         ago; ask for the result sooner, or see ActionServerOptions::result_timeout"
+    )]
+    UnknownGoal {
+        /// The action.
+        action: String,
+        /// The goal.
+        goal: GoalId,
+    },
+    /// A goal cannot change its state in this way.
+    #[error(
+        "a goal of the action {action} is {from:?} and cannot become {to:?}: only one that is canceling can be canceled"
+    )]
+    GoalState {
+        /// The action.
+        action: String,
+        /// Its state.
+        from: GoalStatus,
+        /// The state it was to have.
+        to: GoalStatus,
     },
 }

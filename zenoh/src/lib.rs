@@ -1,5 +1,5 @@
-//! ROS 2 nodes over Zenoh, compatible with `rmw_zenoh_cpp`: nodes, publishers, subscriptions, services and clients for the
-//! messages of `rosidl_buffer_runtime`.
+//! ROS 2 nodes over Zenoh, compatible with `rmw_zenoh_cpp`: nodes, publishers, subscriptions, services, actions and
+//! their clients for the messages of `rosidl_buffer_runtime`.
 //!
 //! A message travels under the key, with the attachment and the liveliness tokens that
 //! ROS's own nodes use, so they see ours and ours see them. Nodes on one machine find each other without
@@ -45,9 +45,10 @@
 //! # What is not here
 //!
 //! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. Events of service
-//! introspection (`_service_event`) are not published. Actions, parameters and remapping are not here yet.
+//! introspection (`_service_event`) are not published. Parameters and remapping are not here yet.
 #![forbid(unsafe_code)]
 
+mod action;
 mod client;
 mod error;
 mod graph;
@@ -71,6 +72,10 @@ mod subscription;
 mod type_descriptions;
 mod worker;
 
+pub use action::{
+    ActionClient, ActionServer, ActionServerOptions, CancelResponse, ClientGoal, GoalHandle,
+    GoalId, GoalResponse, GoalResult, GoalStatus,
+};
 pub use client::Client;
 pub use error::{Error, Result};
 pub use info::{

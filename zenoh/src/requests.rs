@@ -123,7 +123,7 @@ impl<S: Service> Responder<S> {
 
 impl<S> Responder<S> {
     /// Tells the client that there is no answer, and why.
-    fn fail(mut self, why: &str) {
+    pub(crate) fn fail(mut self, why: &str) {
         if let Some(query) = self.query.take() {
             refuse(&query, why);
         }

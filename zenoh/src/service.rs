@@ -314,8 +314,7 @@ pub(crate) struct BuiltinService<S: ServiceType> {
     service: PolledService<S>,
 }
 
-type Handler<S> =
-    dyn FnMut(<S as ServiceType>::Request, RequestInfo) -> <S as ServiceType>::Response + Send;
+type Handler<S> = dyn FnMut(&RequestInbox<S>, ServiceRequest<S>) + Send;
 
 impl<S: ServiceType> BuiltinService<S> {
     /// `handler` answers at once: other services of the context wait for it.
@@ -323,13 +322,32 @@ impl<S: ServiceType> BuiltinService<S> {
         node: &Node,
         name: &str,
         qos: QosProfile,
-        handler: impl FnMut(S::Request, RequestInfo) -> S::Response + Send + 'static,
+        mut handler: impl FnMut(S::Request, RequestInfo) -> S::Response + Send + 'static,
+    ) -> Result<Self> {
+        Self::start(node, name, qos, move |inbox, request| {
+            inbox.answer(request, &mut handler);
+        })
+    }
+
+    /// `handler` answers when it likes, but returns at once.
+    pub(crate) fn deferred(
+        node: &Node,
+        name: &str,
+        qos: QosProfile,
+        mut handler: impl FnMut(ServiceRequest<S>) + Send + 'static,
+    ) -> Result<Self> {
+        Self::start(node, name, qos, move |_, request| handler(request))
+    }
+
+    fn start(
+        node: &Node,
+        name: &str,
+        qos: QosProfile,
+        handler: impl FnMut(&RequestInbox<S>, ServiceRequest<S>) + Send + 'static,
     ) -> Result<Self> {
         let handler: Arc<Mutex<Handler<S>>> = Arc::new(Mutex::new(handler));
-        let (jobs, due) = (
-            node.context().jobs().clone(),
-            Arc::new(AtomicBool::new(false)),
-        );
+        let jobs = node.context().jobs().clone();
+        let due = Arc::new(AtomicBool::new(false));
         let service = PolledService::new(&node.bare(), name, qos, move |inbox| {
             schedule(&jobs, inbox, &handler, &due);
         })?;
@@ -352,10 +370,9 @@ fn schedule<S: ServiceType>(
     jobs.run(move || {
         due.store(false, Ordering::Release);
         if let Ok(Some(request)) = inbox.take(Wait::No) {
-            inbox.answer(
-                request,
-                &mut *handler.lock().unwrap_or_else(PoisonError::into_inner),
-            );
+            let mut answer = handler.lock().unwrap_or_else(PoisonError::into_inner);
+            answer(&inbox, request);
+            drop(answer);
             schedule(&jobs_again, &inbox, &handler, &due);
         }
     });

@@ -15,7 +15,7 @@ use rosidl_buffer_interfaces::type_description_interfaces::{
     srv::{GetTypeDescription_Request, GetTypeDescription_Response},
 };
 use rosidl_buffer_runtime::{
-    BoundError, Message, Service, TypeDescription, TypeHash, TypeSource,
+    Action, BoundError, Message, Service, TypeDescription, TypeHash, TypeSource,
     type_description::{Field, FieldType, IndividualTypeDescription},
 };
 
@@ -43,6 +43,14 @@ impl UsedType {
             name: S::TYPE_NAME,
             hash: S::type_hash(),
             describe: || (S::type_description(), S::type_sources()),
+        }
+    }
+
+    pub(crate) fn of_action<A: Action>() -> Self {
+        Self {
+            name: A::TYPE_NAME,
+            hash: A::type_hash(),
+            describe: || (A::type_description(), A::type_sources()),
         }
     }
 }

@@ -144,7 +144,7 @@ fn two_contexts_call_each_other() {
         );
         assert!(info.source_timestamp.is_some());
     }
-    let asynchronous = client.call_async(&Request { a: 1, b: 2 });
+    let asynchronous = client.call_async_timeout(&Request { a: 1, b: 2 }, SOON);
     assert_eq!(block_on(asynchronous).unwrap().sum, 3);
     eventually("all are counted", || service.stats().answered == 4);
     let stats = service.stats();

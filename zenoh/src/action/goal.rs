@@ -1,0 +1,253 @@
+//! A goal on the server's side: feedback goes out, the way it ended goes out, whether it is to be canceled comes in.
+//!
+//! Every change of a goal's state is published with the states of all others, in the order of the changes and without a lock
+//! held: the context's worker does it. A goal whose handle is dropped without an end is aborted.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use rosidl_buffer_interfaces::{
+    action_msgs::msg::{GoalInfo, GoalStatus as GoalStatusMsg, GoalStatusArray},
+    builtin_interfaces::msg::Time,
+    unique_identifier_msgs::msg::UUID,
+};
+use rosidl_buffer_runtime::{
+    Action, UuidMessage,
+    action::{FeedbackMessage, GetResult, GetResultResponse},
+};
+
+use super::{
+    GoalId, GoalStatus,
+    goals::{Goals, Id},
+};
+use crate::{
+    error::{Error, Result},
+    publisher::Publisher,
+    requests::Responder,
+    worker::Jobs,
+};
+
+/// What an action server and its goals share.
+pub(super) struct Shared<A: Action> {
+    /// The action's full name.
+    pub(super) name: String,
+    goals: Mutex<Goals<A::Result, Responder<GetResult<A>>>>,
+    feedback: Publisher<FeedbackMessage<A>>,
+    status: Publisher<GoalStatusArray>,
+    jobs: Jobs,
+    /// How long a result is kept.
+    result_timeout: Duration,
+    no_result: fn() -> A::Result,
+}
+
+impl<A: Action> Shared<A> {
+    pub(super) fn new(
+        name: String,
+        feedback: Publisher<FeedbackMessage<A>>,
+        status: Publisher<GoalStatusArray>,
+        result_timeout: Duration,
+        no_result: fn() -> A::Result,
+    ) -> Self {
+        let jobs = status.node().context().jobs().clone();
+        Self {
+            name,
+            goals: Mutex::default(),
+            feedback,
+            status,
+            jobs,
+            result_timeout,
+            no_result,
+        }
+    }
+
+    pub(super) fn goals(&self) -> MutexGuard<'_, Goals<A::Result, Responder<GetResult<A>>>> {
+        self.goals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the states published as they are now. `goals` is held, so that no two of these overtake each other.
+    pub(super) fn publish_status(
+        self: &Arc<Self>,
+        goals: &Goals<A::Result, Responder<GetResult<A>>>,
+    ) {
+        let status_list = goals.statuses().map(|(id, stamp, status)| GoalStatusMsg {
+            goal_info: goal_info(id, stamp),
+            status: status.code(),
+        });
+        let message = GoalStatusArray {
+            status_list: status_list.collect(),
+        };
+        let shared = Arc::clone(self);
+        self.jobs.run(move || {
+            if let Err(error) = shared.status.publish(&message) {
+                tracing::warn!("the state of the goals of {}: {error}", shared.name);
+            }
+        });
+    }
+
+    /// Ends a goal and answers those who wait for its result.
+    fn end(self: &Arc<Self>, id: Id, how: GoalStatus, result: A::Result) -> Result<()> {
+        let mut goals = self.goals();
+        let waiting = goals.end(&id, how, result.clone());
+        let waiting = waiting.map_err(|from| Error::GoalState {
+            action: self.name.clone(),
+            from,
+            to: how,
+        })?;
+        self.publish_status(&goals);
+        drop(goals);
+        for responder in waiting {
+            self.answer(responder, how, result.clone());
+        }
+        let kept: Weak<Self> = Arc::downgrade(self);
+        self.jobs.run_after(self.result_timeout, move || {
+            if let Some(shared) = kept.upgrade() {
+                shared.goals().forget(&id);
+            }
+        });
+        Ok(())
+    }
+
+    /// Answers somebody who asked for a goal's result.
+    pub(super) fn answer(
+        &self,
+        responder: Responder<GetResult<A>>,
+        status: GoalStatus,
+        result: A::Result,
+    ) {
+        let status = status.code();
+        if let Err(error) = responder.respond(&GetResultResponse { status, result }) {
+            tracing::warn!("the result of a goal of {}: {error}", self.name);
+        }
+    }
+
+    pub(super) fn no_result(&self) -> A::Result {
+        (self.no_result)()
+    }
+}
+
+pub(super) fn goal_info(id: Id, stamp: i64) -> GoalInfo {
+    let (sec, nanosec) = time_parts(stamp);
+    GoalInfo {
+        goal_id: UUID { uuid: id },
+        stamp: Time { sec, nanosec },
+    }
+}
+
+/// Seconds and nanoseconds of a time in nanoseconds since the epoch; the last second that fits when it is too late.
+pub(super) fn time_parts(stamp: i64) -> (i32, u32) {
+    let seconds = i32::try_from(stamp.div_euclid(1_000_000_000)).unwrap_or(i32::MAX);
+    let rest = u32::try_from(stamp.rem_euclid(1_000_000_000)).unwrap_or_default();
+    (seconds, rest)
+}
+
+/// A goal that was accepted and is to be reached, given to the function that executes it.
+///
+/// It ends with [`succeed`](Self::succeed), [`abort`](Self::abort) or [`canceled`](Self::canceled). Dropped before, also by a
+/// panic, the goal is aborted with an empty result.
+pub struct GoalHandle<A: Action> {
+    id: Id,
+    goal: A::Goal,
+    shared: Arc<Shared<A>>,
+    ended: bool,
+}
+
+impl<A: Action> GoalHandle<A> {
+    pub(super) fn new(id: Id, goal: A::Goal, shared: &Arc<Shared<A>>) -> Self {
+        Self {
+            id,
+            goal,
+            shared: Arc::clone(shared),
+            ended: false,
+        }
+    }
+
+    /// Its id.
+    pub fn goal_id(&self) -> GoalId {
+        GoalId(self.id)
+    }
+
+    /// What the client asks for.
+    pub fn goal(&self) -> &A::Goal {
+        &self.goal
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> GoalStatus {
+        self.shared.goals().status(&self.id)
+    }
+
+    /// Whether somebody wants it canceled and the server agreed, or the server is gone: then it is time for
+    /// [`canceled`](Self::canceled).
+    pub fn is_canceling(&self) -> bool {
+        self.status() == GoalStatus::Canceling
+    }
+
+    /// Tells whoever listens how it goes.
+    ///
+    /// # Errors
+    /// As for [`Publisher::publish`].
+    pub fn publish_feedback(&self, feedback: A::Feedback) -> Result<()> {
+        self.shared.feedback.publish(&FeedbackMessage {
+            goal_id: A::GoalId::from_bytes(self.id),
+            feedback,
+        })
+    }
+
+    /// The goal is reached.
+    ///
+    /// # Errors
+    /// [`Error::GoalState`], which cannot happen to a handle in use.
+    pub fn succeed(mut self, result: A::Result) -> Result<()> {
+        self.end(GoalStatus::Succeeded, result)
+    }
+
+    /// The goal will not be reached.
+    ///
+    /// # Errors
+    /// As for [`GoalHandle::succeed`].
+    pub fn abort(mut self, result: A::Result) -> Result<()> {
+        self.end(GoalStatus::Aborted, result)
+    }
+
+    /// The goal is given up because that was asked for.
+    ///
+    /// # Errors
+    /// [`Error::GoalState`] when [`is_canceling`](Self::is_canceling) is false: nobody asked for it. The goal is aborted then.
+    pub fn canceled(mut self, result: A::Result) -> Result<()> {
+        self.end(GoalStatus::Canceled, result)
+    }
+
+    fn end(&mut self, how: GoalStatus, result: A::Result) -> Result<()> {
+        self.shared.end(self.id, how, result)?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl<A: Action> Drop for GoalHandle<A> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        tracing::warn!(
+            "the goal {} of {} was left without an end and is aborted",
+            self.goal_id(),
+            self.shared.name
+        );
+        let empty = self.shared.no_result();
+        if let Err(error) = self.end(GoalStatus::Aborted, empty) {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+impl<A: Action> std::fmt::Debug for GoalHandle<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GoalHandle")
+            .field("action", &self.shared.name)
+            .field("goal_id", &self.goal_id())
+            .finish_non_exhaustive()
+    }
+}
