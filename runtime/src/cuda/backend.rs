@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::access::AccessError;
@@ -49,7 +49,7 @@ pub(super) struct Inner {
     pub(super) metadata: String,
     /// Of the devices, by domain, as metadata has them.
     pub(super) names: Vec<String>,
-    pub(super) host_pool: Option<Arc<dyn HostPool>>,
+    pub(super) host_pool: OnceLock<Arc<dyn HostPool>>,
     /// One stream for each device, for copies that nobody's stream orders.
     pub(super) copies: Vec<Stream>,
     pub(super) said: AtomicBool,
@@ -117,6 +117,12 @@ impl CudaBackend {
         let domain = self.domain(device)?;
         let context = self.memory().context(domain);
         context.ok_or(AccessError::NotOpened(device))
+    }
+
+    /// As [`CudaBuilder::host_pool`], for a backend that was made without one. The first one counts: false, and nothing changed,
+    /// where there is one already.
+    pub fn set_host_pool(&self, pool: Arc<dyn HostPool>) -> bool {
+        self.inner.host_pool.set(pool).is_ok()
     }
 
     /// The devices that were opened; the first is used where none is named.

@@ -1,8 +1,8 @@
 //! [`CudaBuilder`]: which devices a [`CudaBackend`] opens, and its limits.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use super::access::AccessError;
 use super::backend::{CudaBackend, Inner};
@@ -138,7 +138,7 @@ impl CudaBuilder {
                 engine,
                 metadata,
                 names,
-                host_pool: self.host_pool,
+                host_pool: self.host_pool.map_or_else(OnceLock::new, OnceLock::from),
                 copies,
                 said: AtomicBool::new(false),
             }),

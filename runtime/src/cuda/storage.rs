@@ -266,7 +266,7 @@ impl Storage for CudaStorage {
     }
 
     fn host_storage(&self) -> Option<Arc<dyn Storage>> {
-        let pool = self.inner.host_pool.as_ref()?;
+        let pool = self.inner.host_pool.get()?;
         let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
         if host.is_none() {
             match self.copy_into(&**pool) {
