@@ -44,7 +44,8 @@ pub enum Error {
     /// A subscription asks for a memory that its context knows nothing of.
     #[error(
         "the subscription to {topic} asks for the buffer backends {asked:?}, but there is no {name:?} in its context: \
-         choose from cpu, any and what is there [{known}], or register it with ContextBuilder::backends"
+         choose from cpu, any and what is there [{known}], or register it with ContextBuilder::backends, GPU memory with \
+         ContextBuilder::cuda"
     )]
     UnknownBackend {
         /// The topic.

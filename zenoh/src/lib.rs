@@ -35,6 +35,10 @@
 //! [`SubscriptionOptions::acceptable_buffer_backends`] and [`ContextBuilder::backends`] set something else,
 //! [`Publisher::stats`] and [`Subscription::stats`] count, and [`Fallback`] lists the reasons for bytes.
 //!
+//! With the feature `cuda` a context that asks for it (`ContextBuilder::cuda`) hands over memory of NVIDIA's GPUs in the same
+//! way: subscriptions that accept it get the frame where it lies, and before all others; these get one copy in shared host memory, or
+//! its bytes. A program with that feature also works without a GPU.
+//!
 //! # Configuration
 //!
 //! - `ROS_DOMAIN_ID`, or [`NodeBuilder::domain_id`].

@@ -3,6 +3,7 @@
 //! By default sessions of one machine and ROS domain find each other by themselves, a ROS router on
 //! `tcp/localhost:7447` is joined when there is one, and nothing listens beyond the loopback interface.
 
+mod backends;
 mod config;
 mod rendezvous;
 
@@ -142,6 +143,8 @@ pub struct ContextBuilder {
     settings: Vec<(String, String)>,
     local_discovery: Option<bool>,
     backends: Option<BackendRegistry>,
+    #[cfg(feature = "cuda")]
+    cuda: bool,
 }
 
 impl ContextBuilder {
@@ -190,6 +193,46 @@ impl ContextBuilder {
         self
     }
 
+    /// Hands over memory of the GPU too, as `cuda_rs`, where the machine has one: the memory of
+    /// [`CudaBackend::shared`](rosidl_buffer_runtime::cuda::CudaBackend::shared), which is opened here if it is not yet. Where
+    /// there is no driver or no device the context is what it would be without this, and says so at level `debug`.
+    ///
+    /// It has to be asked for because it is not free: a tenth of a second, and some hundred megabytes on the device for each
+    /// process. Publishers of the context hand over GPU buffers from then on; a subscription takes them if its
+    /// [`acceptable_buffer_backends`](crate::SubscriptionOptions::acceptable_buffer_backends) say so. All others on the
+    /// host get the frame in shared host memory, copied there once, and the rest of the world gets bytes.
+    ///
+    /// For other devices than the first, or limits of your own, register a
+    /// [`CudaBackend`](rosidl_buffer_runtime::cuda::CudaBackend) with [`backends`](Self::backends) instead.
+    ///
+    /// ```no_run
+    /// # use rosidl_buffer_runtime::{Buffer, BufferMessage};
+    /// use rosidl_buffer_runtime::cuda::CudaBackend;
+    /// use rosidl_buffer_zenoh::{Context, QosProfile, SubscriptionOptions};
+    ///
+    /// # #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    /// # #[ros2(package = "demo_msgs")]
+    /// # struct Frame {
+    /// #     data: Buffer<u8>,
+    /// # }
+    /// let node = Context::builder().cuda().build()?.create_node("viewer")?;
+    /// let any = SubscriptionOptions::from(QosProfile::sensor_data()).acceptable_buffer_backends("any");
+    /// let frame = node.create_subscription::<Frame>("frames", any)?.recv()?.message;
+    /// if frame.data.backend_type() == "cuda_rs" {
+    ///     let cuda = CudaBackend::shared()?;
+    ///     let stream = cuda.new_stream()?;
+    ///     let read = cuda.from_input_buffer(&frame.data, &stream)?;
+    ///     // … launch kernels on `stream` that read `read.len()` bytes at `read.address()` …
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "cuda")]
+    #[must_use]
+    pub fn cuda(mut self) -> Self {
+        self.cuda = true;
+        self
+    }
+
     /// Opens the session. It does not wait for a router.
     ///
     /// # Errors
@@ -204,10 +247,16 @@ impl ContextBuilder {
         let by_name = by_name && (loaded.is_default || self.local_discovery == Some(true));
         let open = OpenSession::open(loaded.config, by_name.then_some(domain))?;
         let graph = Graph::watch(open.session(), domain)?;
+        #[cfg_attr(not(feature = "cuda"), expect(unused_mut, reason = "nothing is added"))]
+        let mut backends = self.backends.unwrap_or_else(backends::of_the_host);
+        #[cfg(feature = "cuda")]
+        if self.cuda {
+            backends::add_cuda(&mut backends);
+        }
         let inner = ContextInner {
             domain,
             next_id: AtomicU64::new(0),
-            backends: self.backends.unwrap_or_else(default_backends),
+            backends,
             graph,
             worker: Worker::default(),
             open,
@@ -216,26 +265,6 @@ impl ContextBuilder {
             inner: Arc::new(inner),
         })
     }
-}
-
-/// Shared memory, if this process can have it.
-fn default_backends() -> BackendRegistry {
-    let mut backends = BackendRegistry::new();
-    #[cfg(target_os = "linux")]
-    if let Err(why) = add_shared_memory(&mut backends) {
-        static SAID: std::sync::Once = std::sync::Once::new();
-        SAID.call_once(|| tracing::warn!("buffers travel as bytes only: {why}"));
-    }
-    backends
-}
-
-#[cfg(target_os = "linux")]
-fn add_shared_memory(
-    backends: &mut BackendRegistry,
-) -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let shm = rosidl_buffer_runtime::shm::ShmBackend::shared()?;
-    backends.register(Arc::new(shm))?;
-    Ok(())
 }
 
 /// A session with the runtime that it was made from.
