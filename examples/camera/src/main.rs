@@ -1,8 +1,9 @@
 //! Camera frames from one process to another, over Zenoh, as ROS 2 nodes would send them.
 //!
 //! Without a role the program starts itself twice, as a publisher and as a subscriber, and waits for both. The
-//! subscriber draws every frame anew and compares, so that a wrong pixel is seen.
+//! subscriber draws every frame anew and compares, so that a wrong pixel is seen; frames on the GPU are drawn and compared there.
 
+mod gpu;
 mod picture;
 mod publish;
 mod report;
@@ -12,7 +13,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, builder::PossibleValue};
 use rosidl_buffer_runtime::BackendRegistry;
 use rosidl_buffer_zenoh::{Context, Node};
 
@@ -51,7 +52,7 @@ struct Options {
     #[arg(long, default_value = "/camera/image")]
     topic: String,
     /// Memory that the pixels travel in
-    #[arg(long, value_enum, default_value_t = Backend::Auto)]
+    #[arg(long, value_enum, default_value_t = Backend::Auto, overrides_with = "backend")]
     backend: Backend,
     /// Tells this pair from others on the topic; chosen by the program when it starts both halves
     #[arg(long, default_value = "0")]
@@ -70,7 +71,9 @@ enum Backend {
     Cpu,
     /// Shared memory of this host; it is an error if the other half cannot be reached with it
     Shm,
-    /// Shared memory if both halves have it, else bytes
+    /// Memory of the GPU, where both halves have one; where not, this is said, and it is as `auto`
+    Cuda,
+    /// The best that both halves have: memory of the GPU, else shared memory, else bytes
     Auto,
 }
 
@@ -82,12 +85,23 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 }
 
 impl Options {
+    /// Without a GPU the next best memory is used, and it is said why.
+    fn settle(&mut self) {
+        if self.backend == Backend::Cuda
+            && let Err(error) = gpu::look()
+        {
+            eprintln!("camera: no frames on a GPU, the next best memory is used: {error}");
+            self.backend = Backend::Auto;
+        }
+    }
+
     /// A node in a context that hands over the memory asked for.
     fn node(&self, name: &str) -> Result<Node, Box<dyn Error>> {
-        let mut context = Context::builder();
-        if self.backend == Backend::Cpu {
-            context = context.backends(BackendRegistry::new());
-        }
+        let context = match self.backend {
+            Backend::Cpu => Context::builder().backends(BackendRegistry::new()),
+            Backend::Shm => Context::builder(),
+            Backend::Cuda | Backend::Auto => Context::builder().cuda(),
+        };
         Ok(context.build()?.create_node(name)?)
     }
 
@@ -97,12 +111,14 @@ impl Options {
     }
 }
 
-/// The other half, as a process of its own with the same options.
-fn spawn(role: &str, run: &str) -> Result<std::process::Child, Box<dyn Error>> {
+/// The other half, as a process of its own with the same options, the last of which may have been settled here.
+fn spawn(role: &str, run: &str, backend: Backend) -> Result<std::process::Child, Box<dyn Error>> {
     let program = std::env::current_exe()?;
+    let backend = backend.to_possible_value();
+    let backend = backend.as_ref().map_or("auto", PossibleValue::get_name);
     let child = Command::new(&program)
         .args(std::env::args_os().skip(1))
-        .args(["--run", run, "--role", role])
+        .args(["--run", run, "--role", role, "--backend", backend])
         .spawn()
         .map_err(|error| format!("cannot start {} as {role}: {error}", program.display()))?;
     Ok(child)
@@ -113,8 +129,9 @@ fn run_both(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         picture::Source::open(path)?; // a bad picture is one error here, not two in the processes
     }
     let run = std::process::id().to_string();
-    let mut subscriber = spawn("subscriber", &run)?;
-    let publisher = spawn("publisher", &run).and_then(|mut child| Ok(child.wait()?));
+    let mut subscriber = spawn("subscriber", &run, options.backend)?;
+    let publisher =
+        spawn("publisher", &run, options.backend).and_then(|mut child| Ok(child.wait()?));
     if !matches!(&publisher, Ok(status) if status.success()) {
         subscriber.kill()?;
         subscriber.wait()?;
@@ -138,7 +155,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let options = Options::parse();
+    let mut options = Options::parse();
+    options.settle();
     let result = match options.role {
         None => run_both(&options),
         Some(Role::Publisher) => publish::run(&options),

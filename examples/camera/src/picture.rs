@@ -16,7 +16,7 @@ pub(crate) struct Source {
 }
 
 /// Pixels that the picture moves to the left from one frame to the next.
-const STEP: usize = 4;
+const STEP: u32 = 4;
 
 impl Source {
     /// The drawn pattern: colour gradients, a grid every 64 pixels and rings around the middle.
@@ -72,10 +72,20 @@ impl Source {
         self.base.len()
     }
 
+    /// The picture that does not move.
+    pub(crate) fn picture(&self) -> &[u8] {
+        &self.base
+    }
+
+    /// Pixels by which frame `number` is shifted.
+    pub(crate) fn shift(number: u32, width: u32) -> u32 {
+        number % width * STEP % width // of at most 16,384 pixels, so that nothing overflows
+    }
+
     /// Draws the pixels of frame `number`, rows from the top, `rgb8`, into [`frame_len`](Self::frame_len) bytes.
     pub(crate) fn draw(&self, number: u32, frame: &mut [u8]) {
         let row = self.width as usize * PIXEL;
-        let shift = (number as usize * STEP % self.width as usize) * PIXEL;
+        let shift = Self::shift(number, self.width) as usize * PIXEL;
         for (line, drawn) in self.base.chunks_exact(row).zip(frame.chunks_exact_mut(row)) {
             let (left, right) = drawn.split_at_mut(row - shift);
             left.copy_from_slice(&line[shift..]);

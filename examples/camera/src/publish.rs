@@ -1,4 +1,4 @@
-//! The camera: draws frames, in shared memory where it can, and publishes them at a steady rate.
+//! The camera: draws frames, on the GPU or in shared memory where it can, and publishes them at a steady rate.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use rosidl_buffer_runtime::Buffer;
 use rosidl_buffer_runtime::shm::ShmBackend;
 use rosidl_buffer_zenoh::{Publisher, QosProfile};
 
+use crate::gpu::{self, Gpu};
 use crate::picture::{PIXEL, Source};
 use crate::ros::builtin_interfaces::msg::Time;
 use crate::ros::sensor_msgs::msg::Image;
@@ -16,7 +17,7 @@ use crate::{Backend, Options};
 
 /// How long to wait for somebody who wants the frames.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long to wait for shared memory where bytes will do as well.
+/// How long to wait for memory where another one will do as well.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long to wait for the viewer to give a block of memory back before a frame is sent as bytes.
 const BLOCK_PATIENCE: Duration = Duration::from_millis(100);
@@ -31,14 +32,20 @@ fn now() -> Result<Time, Box<dyn Error>> {
 
 /// Where frames are drawn.
 struct Canvas {
+    gpu: Option<Gpu>,
     shared: Option<ShmBackend>,
-    /// Frames that were drawn elsewhere, because all shared memory was in use.
+    /// Frames that were drawn elsewhere, because all memory of that kind was in use.
     elsewhere: u32,
 }
 
 impl Canvas {
-    /// Shared memory if it is asked for and somebody will read it there.
-    fn new(asked: Backend, publisher: &Publisher<Image>) -> Result<Self, Box<dyn Error>> {
+    /// The memory that is asked for, or the best that somebody will read there.
+    fn new(
+        asked: Backend,
+        publisher: &Publisher<Image>,
+        source: &Source,
+    ) -> Result<Self, Box<dyn Error>> {
+        let gpu = Self::gpu(asked, publisher, source);
         let shared = match asked {
             Backend::Cpu => None,
             Backend::Shm => {
@@ -50,17 +57,49 @@ impl Canvas {
                 }
                 Some(shared)
             }
-            Backend::Auto => ShmBackend::shared()
+            Backend::Cuda | Backend::Auto => ShmBackend::shared()
                 .ok()
-                .filter(|_| publisher.wait_for_backend("shm", SHORT_PATIENCE)),
+                .filter(|_| gpu.is_some() || publisher.wait_for_backend("shm", SHORT_PATIENCE)),
         };
         Ok(Self {
+            gpu,
             shared,
             elsewhere: 0,
         })
     }
 
+    fn gpu(asked: Backend, publisher: &Publisher<Image>, source: &Source) -> Option<Gpu> {
+        let backends = publisher.node().context().backends();
+        let patience = match asked {
+            Backend::Cpu | Backend::Shm => return None,
+            Backend::Auto if !backends.contains(gpu::BACKEND) => return None,
+            Backend::Auto => SHORT_PATIENCE,
+            Backend::Cuda => PATIENCE / 4,
+        };
+        let gpu = if publisher.wait_for_backend(gpu::BACKEND, patience) {
+            Gpu::new(source)
+        } else {
+            Err("the subscriber cannot be reached with memory of this GPU".into())
+        };
+        gpu.inspect_err(|error| {
+            if asked == Backend::Cuda {
+                eprintln!("camera: no frames on the GPU, the next best memory is used: {error}");
+            }
+        })
+        .ok()
+    }
+
     fn draw(&mut self, source: &Source, number: u32) -> Buffer<u8> {
+        if let Some(gpu) = &self.gpu {
+            match gpu.draw(number) {
+                Ok(frame) => return frame,
+                Err(error) if self.elsewhere == 0 => {
+                    eprintln!("frame {number} is not drawn on the GPU: {error}");
+                }
+                Err(_) => {}
+            }
+            self.elsewhere += 1;
+        }
         if let Some(shared) = &self.shared {
             match shared.allocate(source.frame_len(), BLOCK_PATIENCE) {
                 Ok(mut block) => {
@@ -72,7 +111,9 @@ impl Canvas {
                 }
                 Err(_) => {}
             }
-            self.elsewhere += 1;
+            if self.gpu.is_none() {
+                self.elsewhere += 1;
+            }
         }
         Buffer::from(source.frame(number))
     }
@@ -94,7 +135,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         )
         .into());
     }
-    let mut canvas = Canvas::new(options.backend, &publisher)?;
+    let mut canvas = Canvas::new(options.backend, &publisher, &source)?;
     let start = Instant::now();
     for number in 0..options.frames {
         let data = canvas.draw(&source, number);
@@ -117,15 +158,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             data,
         })?;
     }
+    if let Some(gpu) = &canvas.gpu {
+        gpu.finish()?;
+    }
     if canvas.elsewhere > 0 {
         eprintln!(
-            "{} frames found no shared memory and were sent as bytes",
+            "{} frames found no such memory and were drawn elsewhere",
             canvas.elsewhere
         );
     }
     let fallbacks = publisher.stats().fallbacks;
     for (reason, count) in &fallbacks {
-        eprintln!("{count} frames drawn in shared memory were sent as bytes: {reason:?}");
+        eprintln!("{count} frames drawn in such memory were sent as bytes: {reason:?}");
     }
     let all_shared = canvas.elsewhere == 0 && fallbacks.is_empty();
     if options.backend == Backend::Shm && !all_shared {

@@ -5,8 +5,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use rosidl_buffer_zenoh::{MessageInfo, QosProfile};
+use rosidl_buffer_zenoh::{MessageInfo, Node, SubscriptionOptions};
 
+use crate::gpu::{self, Gpu};
 use crate::picture::{PIXEL, Source, save};
 use crate::report::Report;
 use crate::ros::sensor_msgs::msg::Image;
@@ -17,35 +18,67 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a stream may pause before it is taken as ended.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What is wrong with a frame; nothing if it is the one that was sent.
-fn fault(image: &Image, number: u32, source: &Source) -> Option<String> {
-    let (width, height) = source.size();
-    let layout = (
-        image.width,
-        image.height,
-        image.encoding.as_str(),
-        image.step as usize,
-    );
-    if layout != (width, height, "rgb8", width as usize * PIXEL) {
-        return Some(format!("unexpected layout {layout:?}"));
+/// Compares frames with those that were drawn, where they are.
+struct Judge {
+    source: Source,
+    /// Where the node takes frames on a GPU.
+    gpu: Option<Gpu>,
+}
+
+impl Judge {
+    /// Made before there are frames: compiling kernels takes longer than a queue of them lasts.
+    fn new(source: Source, node: &Node) -> Self {
+        let there = node.context().backends().contains(gpu::BACKEND);
+        let gpu = there.then(|| Gpu::new(&source)).and_then(|gpu| {
+            gpu.inspect_err(|error| eprintln!("camera: frames are compared on the host: {error}"))
+                .ok()
+        });
+        Self { source, gpu }
     }
-    let pixels = match image.data.host() {
-        Ok(pixels) => pixels,
-        Err(error) => return Some(error.to_string()),
-    };
-    let expected = source.frame(number);
-    if pixels.len() != expected.len() {
-        return Some(format!(
-            "{} bytes, {} expected",
-            pixels.len(),
-            expected.len()
-        ));
+
+    /// What is wrong with a frame; nothing if it is the one that was sent.
+    fn fault(&mut self, image: &Image, number: u32) -> Option<String> {
+        let (width, height) = self.source.size();
+        let layout = (
+            image.width,
+            image.height,
+            image.encoding.as_str(),
+            image.step as usize,
+        );
+        if layout != (width, height, "rgb8", width as usize * PIXEL) {
+            return Some(format!("unexpected layout {layout:?}"));
+        }
+        let compared = match &mut self.gpu {
+            Some(gpu) if image.data.backend_type() == gpu::BACKEND => {
+                gpu.wrong_pixels(&image.data, number).map(differ)
+            }
+            _ => self.on_the_host(image, number),
+        };
+        compared.unwrap_or_else(|error| Some(error.to_string()))
     }
-    let wrong = pixels
-        .iter()
-        .zip(&expected)
-        .position(|(got, want)| got != want)?;
-    Some(format!("byte {wrong} differs"))
+
+    fn on_the_host(&self, image: &Image, number: u32) -> Result<Option<String>, Box<dyn Error>> {
+        let (pixels, expected) = (image.data.host()?, self.source.frame(number));
+        if pixels.len() != expected.len() {
+            let (got, want) = (pixels.len(), expected.len());
+            return Ok(Some(format!("{got} bytes, {want} expected")));
+        }
+        let differs = |(got, want): &(&[u8], &[u8])| got != want;
+        let pairs = pixels.chunks(PIXEL).zip(expected.chunks(PIXEL));
+        Ok(differ(u32::try_from(pairs.filter(differs).count())?))
+    }
+}
+
+fn differ(wrong: u32) -> Option<String> {
+    (wrong > 0).then(|| format!("{wrong} pixels differ"))
+}
+
+/// The memory that a frame came in, in ROS's words.
+fn memory(image: &Image) -> &str {
+    match image.data.backend_type() {
+        gpu::BACKEND => "cuda",
+        other => other,
+    }
 }
 
 /// Time since the frame was stamped; the clock is the publisher's, which is ours on one machine.
@@ -90,7 +123,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         None => Source::drawn(options.width, options.height),
     };
     let node = options.node("camera_subscriber")?;
-    let subscription = node.create_subscription::<Image>(&options.topic, QosProfile::default())?;
+    let mut judge = Judge::new(source, &node);
+    let mut accepted = SubscriptionOptions::default();
+    if matches!(options.backend, Backend::Cuda | Backend::Auto) {
+        accepted = accepted.acceptable_buffer_backends("any");
+    }
+    let subscription = node.create_subscription::<Image>(&options.topic, accepted)?;
     let mut report = Report::default();
     let mut last = None;
     let mut next = 0;
@@ -111,11 +149,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         let number = info
             .publication_sequence_number
             .and_then(|number| u32::try_from(number.checked_sub(1)?).ok());
-        report.arrived(
-            image.data.len(),
-            latency(&image, &info),
-            image.data.backend_type(),
-        );
+        report.arrived(image.data.len(), latency(&image, &info), memory(&image));
         let fault = match number {
             None => Some("no sequence number".to_owned()),
             Some(number) if number < next || number >= options.frames => {
@@ -124,7 +158,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             Some(number) => {
                 report.lost += number - next;
                 next = number + 1;
-                fault(&image, number, &source)
+                judge.fault(&image, number)
             }
         };
         if let Some(fault) = fault {

@@ -3,6 +3,8 @@
 
 use std::process::{Command, Output, Stdio};
 
+use rosidl_buffer_runtime::cuda::Device;
+
 /// Each run in a domain of its own, away from whatever else runs on the machine, other runs of this test included.
 fn camera(run: u32, args: &[&str]) -> Output {
     let domain = 100_000_000 + std::process::id() % 1_000_000 * 16 + run;
@@ -11,6 +13,14 @@ fn camera(run: u32, args: &[&str]) -> Output {
         .args(args)
         .output()
         .unwrap()
+}
+
+/// The best memory that both halves have here.
+fn best() -> &'static str {
+    match Device::all() {
+        Ok(devices) if !devices.is_empty() => "cuda",
+        _ => "shm",
+    }
 }
 
 fn last_line(output: &Output) -> String {
@@ -25,7 +35,12 @@ fn last_line(output: &Output) -> String {
 fn drawn_frames_arrive_in_the_memory_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("last.png");
-    for (run, backend, arrives) in [(4, "cpu", "cpu"), (5, "shm", "shm"), (6, "auto", "shm")] {
+    for (run, backend, arrives) in [
+        (4, "cpu", "cpu"),
+        (5, "shm", "shm"),
+        (6, "auto", best()),
+        (8, "cuda", best()),
+    ] {
         let size = [
             "--frames", "8", "--width", "64", "--height", "48", "--rate", "50",
         ];
@@ -38,6 +53,10 @@ fn drawn_frames_arrive_in_the_memory_asked_for() {
             output.status.success() && line.starts_with(&expected),
             "{backend}: {line} {said}"
         );
+        let without_a_gpu = "camera: no frames on a GPU, the next best memory is used: ";
+        let says = said.matches(without_a_gpu).count();
+        let expected = usize::from(backend == "cuda" && arrives != "cuda");
+        assert_eq!(says, expected, "{backend}: {said}");
     }
 }
 
@@ -58,10 +77,11 @@ fn drawn_frames_arrive_and_the_last_is_a_picture() {
         "{line} {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(
-        line.starts_with("camera: frames=8 lost=0 corrupt=0 backend=shm p50_us="),
-        "{line}"
+    let expected = format!(
+        "camera: frames=8 lost=0 corrupt=0 backend={} p50_us=",
+        best()
     );
+    assert!(line.starts_with(&expected), "{line}");
     let picture = image::open(&first).unwrap().into_rgb8();
     assert_eq!(picture.dimensions(), (64, 48));
     assert_eq!(
