@@ -20,7 +20,7 @@ use crate::{
     node::{EndpointName, Node},
     options::all_backends,
     qos::QosProfile,
-    routes::{Outgoing, Parcel, Router, Routes},
+    routes::{Parcel, Router, Routes},
     sender::BaseSender,
     session::on_plain_thread,
 };
@@ -95,18 +95,14 @@ impl<M: Message> Publisher<M> {
     pub fn publish(&self, message: &M) -> Result<()> {
         let routes = self.routes();
         let backends = self.node.context().backends();
-        let Outgoing {
-            parcels,
-            fallbacks,
-            backend_errors,
-            error,
-        } = routes.encode(self.router.base(), message, backends);
-        self.say(&backend_errors);
-        let refused = if parcels.is_empty() {
-            None
-        } else {
-            self.send(parcels, fallbacks)
-        };
+        let (error, refused) = putting_off(|| {
+            let mut sending = Sending::new(self);
+            let first = |parcels| sending.put(parcels);
+            let out = routes.encode(self.router.base(), message, backends, first);
+            self.say(&out.backend_errors);
+            sending.put(out.parcels);
+            (out.error, sending.finish(&out.fallbacks))
+        });
         let topic = || self.name.key.topic.clone();
         match (error, refused) {
             (Some(source), _) => Err(Error::Encode {
@@ -119,44 +115,6 @@ impl<M: Message> Publisher<M> {
             }),
             (None, None) => Ok(()),
         }
-    }
-
-    /// Hands everything to Zenoh; the first refusal, if there is one.
-    fn send(&self, parcels: Vec<Parcel<'_>>, fallbacks: Vec<Fallback>) -> Option<zenoh::Error> {
-        let mut sent = PublicationStats::default();
-        let (mut any, mut any_bytes, mut refusal) = (false, false, None);
-        putting_off(|| {
-            // Held while sending: two threads must not overtake each other between number and network.
-            let mut number = lock(&self.sequence_number);
-            *number += 1;
-            let attachment = Attachment {
-                sequence_number: *number,
-                source_timestamp: now(),
-                gid: self.name.gid,
-            };
-            for parcel in parcels {
-                let is_bytes = parcel.is_bytes();
-                match parcel.put(&attachment, |backend| sent.count_described(backend)) {
-                    Ok(()) => {
-                        any = true;
-                        any_bytes |= is_bytes;
-                    }
-                    Err(cause) => {
-                        sent.refused += 1;
-                        refusal.get_or_insert(cause);
-                    }
-                }
-            }
-        });
-        sent.published = u64::from(any);
-        let mut stats = lock(&self.stats);
-        stats.add(sent);
-        if any_bytes {
-            for reason in fallbacks {
-                *stats.fallbacks.entry(reason).or_default() += 1;
-            }
-        }
-        refusal
     }
 
     /// Says what backends answered, each kind of error once.
@@ -255,6 +213,75 @@ impl<M: Message> Publisher<M> {
                 std::thread::sleep(MATCHING_PERIOD);
             }
         })
+    }
+}
+
+/// One message on its way to Zenoh, in one go or several.
+struct Sending<'a, M> {
+    publisher: &'a Publisher<M>,
+    /// From the first go on, and held to the end: two threads must not overtake each other between number and network.
+    number: Option<(MutexGuard<'a, i64>, Attachment)>,
+    sent: PublicationStats,
+    any: bool,
+    any_bytes: bool,
+    refusal: Option<zenoh::Error>,
+}
+
+impl<'a, M> Sending<'a, M> {
+    fn new(publisher: &'a Publisher<M>) -> Self {
+        Self {
+            publisher,
+            number: None,
+            sent: PublicationStats::default(),
+            any: false,
+            any_bytes: false,
+            refusal: None,
+        }
+    }
+
+    fn put(&mut self, parcels: Vec<Parcel<'_>>) {
+        if parcels.is_empty() {
+            return;
+        }
+        let publisher = self.publisher;
+        let taken = self.number.get_or_insert_with(|| {
+            let mut number = lock(&publisher.sequence_number);
+            *number += 1;
+            let attachment = Attachment {
+                sequence_number: *number,
+                source_timestamp: now(),
+                gid: publisher.name.gid,
+            };
+            (number, attachment)
+        });
+        let (attachment, sent) = (&taken.1, &mut self.sent);
+        for parcel in parcels {
+            let is_bytes = parcel.is_bytes();
+            match parcel.put(attachment, |backend| sent.count_described(backend)) {
+                Ok(()) => {
+                    self.any = true;
+                    self.any_bytes |= is_bytes;
+                }
+                Err(cause) => {
+                    sent.refused += 1;
+                    self.refusal.get_or_insert(cause);
+                }
+            }
+        }
+    }
+
+    /// Counts what was sent; the first refusal, if there is one.
+    fn finish(mut self, fallbacks: &[Fallback]) -> Option<zenoh::Error> {
+        drop(self.number.take());
+        self.sent.published = u64::from(self.any);
+        let mut stats = lock(&self.publisher.stats);
+        stats.add(self.sent);
+        if self.any_bytes {
+            for reason in fallbacks {
+                *stats.fallbacks.entry(*reason).or_default() += 1;
+            }
+        }
+        self.refusal
     }
 }
 

@@ -151,39 +151,42 @@ impl Routes {
     /// Bytes alone go to the base key, once, for all; the channels carry a message only if somebody gets a descriptor. One
     /// message takes the one way and the next the other, and still they arrive in order: all keys of a publisher have the
     /// same reliability and priority, so the same conduit of a link, and at the other end one thread reads it.
+    ///
+    /// The parcels for those who take device memory as it is are handed to `send_first`, if there are any, before its bytes are
+    /// copied to the host for the others: that waits for the device.
     pub(crate) fn encode<'a, M: Message>(
         &'a self,
         base: &'a BaseSender,
         message: &M,
         backends: &'a BackendRegistry,
+        send_first: impl FnOnce(Vec<Parcel<'a>>),
     ) -> Outgoing<'a> {
-        let mut out = Outgoing::default();
-        let mut fallbacks = Vec::new();
-        let mut bytes = None;
-        let mut plain = Vec::new();
+        let mut made = Made::default();
         let peers = self.channels.iter().flat_map(|channels| &channels.peers);
-        for peer in peers {
-            match choose(message, peer.peer(), backends) {
-                Choice::HostMemory => {}
-                Choice::Bytes(reason) => fallbacks.push(reason),
-                Choice::Descriptor => match peer.describe(message, backends) {
-                    Ok(Encoded::Addressed(addressed)) => {
-                        out.parcels.push(Parcel::Addressed(addressed));
-                        continue;
-                    }
-                    Ok(Encoded::Bytes(same_for_all)) => {
-                        bytes.get_or_insert(same_for_all);
-                        fallbacks.push(Fallback::Refused);
-                    }
-                    // What is wrong with the message itself is found again below.
-                    Err(error) => {
-                        fallbacks.push(Fallback::Failed);
-                        out.backend_errors.push(error);
-                    }
-                },
+        if in_device_memory(message) {
+            let direct = |peer: &&Arc<PeerSender>| takes_devices(message, peer.peer(), backends);
+            let (direct, others) = peers.partition::<Vec<_>, _>(direct);
+            for peer in direct {
+                made.add(peer, message, backends);
             }
-            plain.push(peer);
+            if made.described {
+                send_first(std::mem::take(&mut made.out.parcels));
+            }
+            for peer in others {
+                made.add(peer, message, backends);
+            }
+        } else {
+            for peer in peers {
+                made.add(peer, message, backends);
+            }
         }
+        let Made {
+            mut out,
+            mut fallbacks,
+            bytes,
+            plain,
+            described,
+        } = made;
         let cpu = self.channels.as_ref().and_then(|all| all.cpu.as_deref());
         let shared = match (&self.channels, cpu) {
             (None, _) => self.base_because,
@@ -195,7 +198,6 @@ impl Routes {
         {
             fallbacks.push(reason);
         }
-        let described = !out.parcels.is_empty();
         if described && cpu.is_none() && plain.is_empty() {
             return out;
         }
@@ -251,6 +253,50 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) error: Option<EncodeError>,
 }
 
+/// What was made of a message for subscriptions with a channel of their own.
+#[derive(Default)]
+struct Made<'a> {
+    /// Descriptors, and what went wrong with some.
+    out: Outgoing<'a>,
+    fallbacks: Vec<Fallback>,
+    /// The message without a descriptor, if that was made already.
+    bytes: Option<Bytes>,
+    /// Who gets that.
+    plain: Vec<&'a PeerSender>,
+    /// Whether somebody gets a descriptor.
+    described: bool,
+}
+
+impl<'a> Made<'a> {
+    fn add<M: Message>(
+        &mut self,
+        peer: &'a PeerSender,
+        message: &M,
+        backends: &'a BackendRegistry,
+    ) {
+        match choose(message, peer.peer(), backends) {
+            Choice::HostMemory => {}
+            Choice::Bytes(reason) => self.fallbacks.push(reason),
+            Choice::Descriptor => match peer.describe(message, backends) {
+                Ok(Encoded::Addressed(addressed)) => {
+                    self.described = true;
+                    return self.out.parcels.push(Parcel::Addressed(addressed));
+                }
+                Ok(Encoded::Bytes(same_for_all)) => {
+                    self.bytes.get_or_insert(same_for_all);
+                    self.fallbacks.push(Fallback::Refused);
+                }
+                // What is wrong with the message itself is found again later.
+                Err(error) => {
+                    self.fallbacks.push(Fallback::Failed);
+                    self.out.backend_errors.push(error);
+                }
+            },
+        }
+        self.plain.push(peer);
+    }
+}
+
 /// A serialised message and the one key that it goes to.
 pub(crate) enum Parcel<'a> {
     Base(&'a BaseSender, Bytes),
@@ -290,13 +336,17 @@ enum Choice {
     Descriptor,
 }
 
-fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> Choice {
-    let by_backend = |name: &str| match peer.metadata(name) {
+fn by_backend(name: &str, peer: &Peer, backends: &BackendRegistry) -> Choice {
+    match peer.metadata(name) {
         _ if !backends.contains(name) => Choice::Bytes(Fallback::NotRegistered),
         None => Choice::Bytes(Fallback::NotAccepted),
         Some(metadata) if !backends.is_ready(name, metadata) => Choice::Bytes(Fallback::NotReady),
         Some(_) => Choice::Descriptor,
-    };
+    }
+}
+
+fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> Choice {
+    let by_backend = |name: &str| by_backend(name, peer, backends);
     let mut choice = Choice::HostMemory;
     for_each_memory(message, |storage| {
         if matches!(choice, Choice::Descriptor) {
@@ -313,6 +363,22 @@ fn choose<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> C
         }
     });
     choice
+}
+
+fn in_device_memory<M: Message>(message: &M) -> bool {
+    let mut found = false;
+    for_each_memory(message, |storage| found |= storage.host_bytes().is_none());
+    found
+}
+
+/// Whether a subscription takes all device memory of a message as it is, so that nothing is copied to the host for it.
+fn takes_devices<M: Message>(message: &M, peer: &Peer, backends: &BackendRegistry) -> bool {
+    let mut all = true;
+    for_each_memory(message, |storage| {
+        let choice = || by_backend(storage.backend_type(), peer, backends);
+        all &= storage.host_bytes().is_some() || matches!(choice(), Choice::Descriptor);
+    });
+    all
 }
 
 fn in_memory_of_a_backend<M: Message>(message: &M) -> bool {
