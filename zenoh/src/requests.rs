@@ -108,16 +108,19 @@ impl<S: Service> Responder<S> {
             source_timestamp: now(),
             ..self.request
         };
+        // First, so that whoever has the answer finds it counted.
+        self.desk.stats().answered += 1;
         let sent = query
             .reply(&self.desk.key, payload)
             .attachment(attachment.to_bytes())
             .wait();
-        sent.map_err(|cause| Error::Respond {
-            service: self.desk.name.clone(),
-            cause,
-        })?;
-        self.desk.stats().answered += 1;
-        Ok(())
+        sent.map_err(|cause| {
+            self.desk.stats().answered -= 1;
+            Error::Respond {
+                service: self.desk.name.clone(),
+                cause,
+            }
+        })
     }
 }
 
@@ -299,12 +302,12 @@ impl<S: Service> RequestInbox<S> {
                 }))
             }
             Err(why) => {
-                refuse(&query, &why);
                 let mut stats = self.desk.stats();
                 stats.malformed += 1;
                 let first = stats.malformed == 1;
                 stats.last_malformed = Some(why.clone());
                 drop(stats);
+                refuse(&query, &why);
                 if first {
                     tracing::warn!("{}: refused: {why} (said once)", self.desk.name);
                 }

@@ -289,6 +289,14 @@ fn a_server_that_goes_cancels_its_goals() {
     let goal = client.send_goal(&Goal { order: 1 }, SOON).unwrap();
     let handle = handles.recv_timeout(SOON).unwrap();
     let waiting = goal.result_async();
+    // Requests for results are taken one after the other: when this one is answered, the server has the other.
+    let qos = QosProfile::services_default();
+    let asker = node.create_client::<GetResult<Fibonacci>>("fibonacci/_action/get_result", qos);
+    let uuid = [1; 16];
+    let unknown = GetResultRequest {
+        goal_id: Uuid { uuid },
+    };
+    assert_eq!(asker.unwrap().call(&unknown, SOON).unwrap().status, 0);
     drop(server);
     assert!(handle.is_canceling());
     handle.canceled(outcome(&[4])).unwrap();

@@ -172,8 +172,7 @@ impl<A: Action> ActionClient<A> {
         let sending = self.send(goal, |request| {
             self.inner.goal.call_async_timeout(request, timeout)
         });
-        let response = sending.call.wait()?;
-        sending.goal.accept(response)
+        sending.goal.accept(&sending.call.wait()?)
     }
 
     /// Sends a goal now; the future for any executor ends when the server has decided on it.
@@ -185,10 +184,7 @@ impl<A: Action> ActionClient<A> {
         goal: &A::Goal,
     ) -> impl Future<Output = Result<ClientGoal<A>>> + Send + use<A> {
         let sending = self.send(goal, |request| self.inner.goal.call_async(request));
-        async move {
-            let response = sending.call.await?;
-            sending.goal.accept(response)
-        }
+        async move { sending.goal.accept(&sending.call.await?) }
     }
 
     fn send(
@@ -280,7 +276,7 @@ struct Proposed<A: Action> {
 }
 
 impl<A: Action> Proposed<A> {
-    fn accept(self, response: SendGoalResponse<A>) -> Result<ClientGoal<A>> {
+    fn accept(self, response: &SendGoalResponse<A>) -> Result<ClientGoal<A>> {
         if !response.accepted {
             return Err(Error::GoalRejected {
                 action: self.inner.name.clone(),

@@ -89,16 +89,17 @@ impl<A: Action> Shared<A> {
     /// Ends a goal and answers those who wait for its result.
     fn end(self: &Arc<Self>, id: Id, how: GoalStatus, result: A::Result) -> Result<()> {
         let mut goals = self.goals();
-        let waiting = goals.end(&id, how, result.clone());
-        let waiting = waiting.map_err(|from| Error::GoalState {
-            action: self.name.clone(),
-            from,
-            to: how,
-        })?;
+        let told = goals
+            .end(&id, how, result)
+            .map_err(|from| Error::GoalState {
+                action: self.name.clone(),
+                from,
+                to: how,
+            })?;
         self.publish_status(&goals);
         drop(goals);
-        for responder in waiting {
-            self.answer(responder, how, result.clone());
+        for (responder, result) in told {
+            self.answer(responder, how, result);
         }
         let kept: Weak<Self> = Arc::downgrade(self);
         self.jobs.run_after(self.result_timeout, move || {

@@ -153,13 +153,13 @@ impl<R: Clone, W> Goals<R, W> {
         any
     }
 
-    /// Ends a goal. Gives those who wait for its result, or the state from which there is no such way.
+    /// Ends a goal. Gives those who wait for its result, each with it, or the state from which there is no such way.
     pub(super) fn end(
         &mut self,
         id: &Id,
         how: GoalStatus,
         result: R,
-    ) -> Result<Vec<W>, GoalStatus> {
+    ) -> Result<Vec<(W, R)>, GoalStatus> {
         let goal = self.goals.iter_mut().find(|goal| goal.id == *id);
         let goal = goal.ok_or(GoalStatus::Unknown)?;
         let possible = match how {
@@ -172,9 +172,12 @@ impl<R: Clone, W> Goals<R, W> {
         if !possible {
             return Err(goal.status);
         }
+        let waiting = std::mem::take(&mut goal.waiting);
+        let told = waiting.into_iter().map(|who| (who, result.clone()));
+        let told = told.collect();
         goal.status = how;
         goal.result = Some(result);
-        Ok(std::mem::take(&mut goal.waiting))
+        Ok(told)
     }
 
     pub(super) fn ask(&mut self, id: &Id, who: W) -> Asked<R, W> {
@@ -274,7 +277,10 @@ mod tests {
         let mut goals = goals();
         assert_eq!(goals.ask(&ONE, 1), Asked::Waits);
         assert_eq!(goals.ask(&ONE, 2), Asked::Waits);
-        assert_eq!(goals.end(&ONE, GoalStatus::Aborted, "one"), Ok(vec![1, 2]));
+        assert_eq!(
+            goals.end(&ONE, GoalStatus::Aborted, "one"),
+            Ok(vec![(1, "one"), (2, "one")])
+        );
         let ended = Asked::Ended(GoalStatus::Aborted, "one", 3);
         assert_eq!(goals.ask(&ONE, 3), ended);
         assert_eq!(goals.status(&ONE), GoalStatus::Aborted);
