@@ -479,4 +479,45 @@ fn our_client_as_a_server_in_cpp_sees_it() {
         matches!(response, Err(Error::NoAnswer { .. })),
         "{response:?}"
     );
+
+    // The server dies with the request in its hands.
+    let under_way = client.call_async_timeout(&Request { a: 0, b: 0 }, SOON);
+    let query = queries.recv_timeout(SOON).unwrap();
+    foreign.close().wait().unwrap();
+    let response = under_way.wait();
+    assert!(
+        matches!(
+            response,
+            Err(Error::NoAnswer { .. } | Error::NoServer { .. })
+        ),
+        "{response:?}"
+    );
+    drop(query);
+}
+
+#[test]
+fn a_single_threaded_tokio_runtime_minds_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let node = ours(60);
+        let service = node.create_polled_service::<AddTwoInts>("add", QOS);
+        let service = service.unwrap();
+        let client = ready_client(&node);
+        let server = tokio::spawn(async move {
+            let asked = service.recv_async().await.unwrap();
+            let sum = asked.request.a + asked.request.b;
+            asked.responder.respond(&Response { sum }).unwrap();
+            service.stats().answered
+        });
+        let response = client.call_async(&Request { a: 1, b: 2 }).await;
+        assert_eq!(response.unwrap().sum, 3);
+        assert_eq!(server.await.unwrap(), 1);
+        let called_back = node.create_service::<AddTwoInts>("add", QOS, |_, _| Response { sum: 4 });
+        let _called_back = called_back.unwrap();
+        assert!(client.wait_for_service(SOON));
+        let response = client.call(&Request { a: 1, b: 2 }, SOON);
+        assert_eq!(response.unwrap().sum, 4);
+    });
 }
