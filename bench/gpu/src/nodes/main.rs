@@ -110,11 +110,11 @@ fn main() {
     if let Err(why) = CudaBackend::new() {
         return println!("skipped: {why}");
     }
-    let rounds: u32 = std::env::args().nth(1).map_or(3, |rounds| rounds.parse().unwrap());
+    let rounds: u32 = std::env::args().nth(1).map_or(5, |rounds| rounds.parse().unwrap());
     println!("| frames of {LEN} bytes | frames/s, median (range) | latency at 60 Hz p50 µs | p99 | max | wrong | seen by the other |");
     println!("|---|---|---|---|---|---|---|");
     for (number, row) in (0..).zip(&ROWS) {
-        let (mut rates, mut times, mut wrong, mut watched) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut rates, mut times, mut wrong, mut watched) = (Vec::<u64>::new(), Vec::<u64>::new(), 0, 0);
         for round in 0..rounds {
             let said = run(row, 40_000 + std::process::id() % 1_000 * 64 + number * 8 + round % 8);
             rates.extend(&said["rate"]);

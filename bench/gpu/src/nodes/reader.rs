@@ -7,7 +7,7 @@ use rosidl_buffer_runtime::Buffer;
 use rosidl_buffer_runtime::cuda::CudaBackend;
 use rosidl_buffer_zenoh::{Subscription, SubscriptionOptions};
 
-use crate::gpu::words;
+use crate::gpu::{word, words};
 use crate::link::{Link, now};
 use crate::memory::Device;
 use crate::{LEN, TOPIC, VERIFIED, WATCHED, WRONG, node, qos};
@@ -54,19 +54,19 @@ pub fn read(accepts: &str, link: &Link) {
         let right = device.gpu.answer(stream.handle(), PATIENCE).unwrap();
         link.marks[VERIFIED].set(now());
         link.marks[WRONG].add(u64::from(right != Some(words(LEN).into())));
-        assert_eq!(link.consumed.get(), number.into(), "a frame was lost");
+        assert_eq!(link.consumed.get(), u64::from(number), "a frame was lost");
         link.consumed.set(u64::from(number) + 1);
     }
 }
 
-/// Reads every byte of the frames that come through in time.
+/// Compares every word of the frames that come through in time, on the host.
 pub fn watch(accepts: &str, link: &Link) {
     let subscription = subscribe(accepts);
     for (number, data) in frames(&subscription, link) {
         assert_eq!(data.backend_type(), accepts, "frame {number}");
-        let bytes = data.as_slice().unwrap();
-        let sum: u64 = bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap()) & 1).sum();
-        assert!(sum > 0, "a frame is empty");
+        let words = data.as_slice().unwrap().chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+        let right = data.len() == LEN && words.zip(0..).all(|(found, index)| found == word(index, number.into()));
+        link.marks[WRONG].add(u64::from(!right));
         link.marks[WATCHED].add(1);
     }
 }
