@@ -29,6 +29,23 @@ pub enum Error {
         /// What the variable holds.
         value: String,
     },
+    /// `ROS_AUTOMATIC_DISCOVERY_RANGE` is none of ROS's words.
+    #[error(
+        "ROS_AUTOMATIC_DISCOVERY_RANGE is {value:?}: set it to OFF, LOCALHOST, SUBNET or SYSTEM_DEFAULT, or unset it for LOCALHOST"
+    )]
+    DiscoveryRange {
+        /// What the variable holds.
+        value: String,
+    },
+    /// A static peer has not the form of an address.
+    #[error(
+        "the static peer {peer:?} (ROS_STATIC_PEERS) is no address: write a name or an IP address, host:port, or a Zenoh \
+         endpoint such as tls/host:7448, with semicolons between them"
+    )]
+    StaticPeer {
+        /// The peer as written.
+        peer: String,
+    },
     /// A node was asked into another domain than its context's.
     #[error(
         "node {node:?} asks for domain {asked}, but its context is in domain {context}: give only one of them"

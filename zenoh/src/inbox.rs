@@ -9,7 +9,7 @@ use std::{
     collections::HashSet,
     mem::{Discriminant, discriminant},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
 };
 
@@ -37,6 +37,10 @@ type ErrorKind = (
 /// Samples that cannot be decoded and are passed over in one go.
 const MAX_UNDECODABLE_AT_ONCE: usize = 1000;
 
+type OnLoss = dyn Fn(u64) + Send + Sync;
+/// Called with how many messages did not arrive, as long as this is held; must not block.
+pub(crate) type LossWatch = Arc<OnLoss>;
+
 /// Between Zenoh's threads and the readers.
 pub(crate) struct Inbox<M> {
     topic: String,
@@ -60,6 +64,23 @@ struct Counts {
     logged: HashSet<ErrorKind>,
     logged_panic: bool,
     logged_attachment: bool,
+    loss_watchers: Vec<Weak<OnLoss>>,
+}
+
+impl Counts {
+    /// Counts a sample, and gives who has to know how many were lost before it.
+    fn count(&mut self, info: &MessageInfo) -> (u64, Vec<LossWatch>) {
+        let before = self.stats.lost;
+        self.stats.count(info);
+        let lost = self.stats.lost.saturating_sub(before);
+        if lost == 0 || self.loss_watchers.is_empty() {
+            return (lost, Vec::new());
+        }
+        self.loss_watchers
+            .retain(|watcher| watcher.strong_count() > 0);
+        let watchers = self.loss_watchers.iter().filter_map(Weak::upgrade);
+        (lost, watchers.collect())
+    }
 }
 
 impl<M: Message> Inbox<M> {
@@ -69,6 +90,11 @@ impl<M: Message> Inbox<M> {
             queue: Queue::new(depth),
             counts: Mutex::default(),
         }
+    }
+
+    /// Calls `watch` with each loss from now on.
+    pub(crate) fn watch_losses(&self, watch: &LossWatch) {
+        self.counts().loss_watchers.push(Arc::downgrade(watch));
     }
 
     /// From Zenoh's thread: a sample of bytes.
@@ -108,9 +134,10 @@ impl<M: Message> Inbox<M> {
         let attachment = Attachment::from_bytes(&attachment);
         let info = MessageInfo::new(attachment.as_ref().ok());
         let mut counts = self.counts();
-        counts.stats.count(&info);
+        let (lost, watchers) = counts.count(&info);
         let said = attachment.is_err() && std::mem::replace(&mut counts.logged_attachment, true);
         drop(counts);
+        watchers.iter().for_each(|watcher| watcher(lost));
         if let Err(error) = attachment
             && !said
         {

@@ -45,6 +45,9 @@
 //! - `ZENOH_SESSION_CONFIG_URI`, or [`ContextBuilder::zenoh_config_file`]: a Zenoh configuration file in place of all
 //!   defaults, so also of finding each other without a router, unless [`ContextBuilder::local_discovery`] is set.
 //! - `ZENOH_CONFIG_OVERRIDE="key=value;key=value"`, or [`ContextBuilder::zenoh_setting`]: single settings.
+//! - `ROS_AUTOMATIC_DISCOVERY_RANGE`, `ROS_STATIC_PEERS` and `ROS_LOCALHOST_ONLY`, or [`ContextBuilder::discovery_range`] and
+//!   [`ContextBuilder::static_peers`]: see [`DiscoveryRange`]. `docs/security.md` in the repository says what is reachable
+//!   with which, and how to ask for TLS and access control.
 //!
 //! # What is not here
 //!
@@ -55,6 +58,7 @@
 mod action;
 mod client;
 mod error;
+mod events;
 mod graph;
 mod inbox;
 mod info;
@@ -82,17 +86,21 @@ pub use action::{
 };
 pub use client::Client;
 pub use error::{Error, Result};
+pub use events::{CountStatus, Event, EventCallback, Events, IncompatibleQosStatus, MatchedStatus};
+pub use graph::{EndpointInfo, Graph, IgnoredTokens, NamesAndTypes, NodeName};
 pub use info::{
     Fallback, MessageInfo, PublicationStats, PublisherStats, Received, SubscriptionStats,
 };
 pub use node::{Node, NodeBuilder};
 pub use options::SubscriptionOptions;
 pub use publisher::Publisher;
-pub use qos::{Durability, History, Liveliness, QosProfile, Reliability};
+pub use qos::{
+    Durability, History, Liveliness, QosPolicy, QosProfile, Reliability, check_compatible,
+};
 pub use reply::Call;
 pub use requests::{RequestInfo, Responder, ServiceRequest, ServiceStats};
 pub use service::{PolledService, Service};
-pub use session::{Context, ContextBuilder};
+pub use session::{Context, ContextBuilder, DiscoveryRange};
 pub use subscription::{CallbackSubscription, Subscription};
 
 pub use zenoh;

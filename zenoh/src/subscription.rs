@@ -157,6 +157,10 @@ impl<M: Message> Subscription<M> {
         std::future::poll_fn(|context| self.inbox.poll_take(context)).await
     }
 
+    pub(crate) fn inbox(&self) -> &Inbox<M> {
+        &self.inbox
+    }
+
     /// What was counted since the subscription was created.
     pub fn stats(&self) -> SubscriptionStats {
         self.inbox.stats()
@@ -267,6 +271,10 @@ impl<M: Message> CallbackSubscription<M> {
             subscription,
             worker: Some(worker),
         })
+    }
+
+    pub(crate) fn subscription(&self) -> &Subscription<M> {
+        &self.subscription
     }
 
     /// What was counted since the subscription was created.

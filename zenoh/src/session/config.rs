@@ -6,11 +6,15 @@
 
 use std::{env, path::Path};
 
+use super::range::{Discovery, RANGE_VARIABLE};
 use crate::error::{Error, Result};
 
 const CONFIG_FILE_VARIABLE: &str = "ZENOH_SESSION_CONFIG_URI";
 const OVERRIDE_VARIABLE: &str = "ZENOH_CONFIG_OVERRIDE";
 const DOMAIN_VARIABLE: &str = "ROS_DOMAIN_ID";
+
+/// Where a ROS router on this machine listens.
+pub(super) const LOCAL_ROUTER: &str = "tcp/localhost:7447";
 
 /// Where the configuration starts from.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +34,14 @@ pub(super) struct Loaded {
     pub(super) is_default: bool,
 }
 
-/// Reads the base, then applies the settings of the environment, then those of the program.
-pub(super) fn load(base: Base, settings: &[(String, String)], multicast: bool) -> Result<Loaded> {
+/// Reads the base, then applies the settings of the environment, then those of the program. How far to look for others
+/// changes the defaults only.
+pub(super) fn load(
+    base: Base,
+    settings: &[(String, String)],
+    multicast: bool,
+    discovery: &Discovery,
+) -> Result<Loaded> {
     let file = match &base {
         Base::File(path) => Some((path.clone(), "given to the context")),
         Base::Environment => {
@@ -45,6 +55,13 @@ pub(super) fn load(base: Base, settings: &[(String, String)], multicast: bool) -
         (None, Base::Given(config)) => *config,
         (None, _) => default_config(multicast)?,
     };
+    if is_default {
+        for (key, value) in discovery.settings() {
+            set(&mut config, key, &value, RANGE_VARIABLE)?;
+        }
+    } else {
+        discovery.say_ignored();
+    }
     if let Some(text) = variable(OVERRIDE_VARIABLE) {
         for setting in split_overrides(&text) {
             let (key, value) = setting
@@ -95,7 +112,7 @@ fn default_config(multicast: bool) -> Result<zenoh::Config> {
     let mut config = zenoh::Config::default();
     for (key, value) in [
         ("mode", r#""peer""#),
-        ("connect/endpoints", r#"["tcp/localhost:7447"]"#),
+        ("connect/endpoints", &format!("[{LOCAL_ROUTER:?}]")),
         (
             "connect/retry",
             "{period_init_ms: 1000, period_max_ms: 4000, period_increase_factor: 2}",
@@ -216,7 +233,13 @@ mod tests {
     #[test]
     fn settings_of_the_program_win_and_bad_ones_are_named() {
         let settings = [("mode".to_owned(), r#""client""#.to_owned())];
-        let loaded = load(Base::Given(Box::default()), &settings, false).unwrap();
+        let loaded = load(
+            Base::Given(Box::default()),
+            &settings,
+            false,
+            &Discovery::default(),
+        )
+        .unwrap();
         assert!(!loaded.is_default);
         assert_eq!(loaded.config.get_json("mode").unwrap(), r#""client""#);
         assert_eq!(
@@ -225,9 +248,14 @@ mod tests {
         );
         for (key, value) in [("no/such/key", "1"), ("mode", "{"), ("mode", r#""boss""#)] {
             let settings = [(key.to_owned(), value.to_owned())];
-            let error = load(Base::Given(Box::default()), &settings, false)
-                .err()
-                .unwrap();
+            let error = load(
+                Base::Given(Box::default()),
+                &settings,
+                false,
+                &Discovery::default(),
+            )
+            .err()
+            .unwrap();
             let text = error.to_string();
             assert!(
                 text.contains(&format!("{:?}", format!("{key}={value}"))),
@@ -247,8 +275,10 @@ mod tests {
             "{mode: 'client', connect: {endpoints: ['tcp/127.0.0.1:9']}}",
         )
         .unwrap();
-        let load_file =
-            |path: &Path| load(Base::File(path.to_string_lossy().into_owned()), &[], false);
+        let load_file = |path: &Path| {
+            let base = Base::File(path.to_string_lossy().into_owned());
+            load(base, &[], false, &Discovery::default())
+        };
         let loaded = load_file(&good).unwrap();
         assert!(!loaded.is_default);
         assert_eq!(loaded.config.get_json("mode").unwrap(), r#""client""#);

@@ -5,6 +5,7 @@
 
 mod backends;
 mod config;
+mod range;
 mod rendezvous;
 
 use std::sync::{
@@ -22,10 +23,15 @@ use zenoh::{
     },
 };
 
-use self::{config::Base, rendezvous::Rendezvous};
+pub use self::range::DiscoveryRange;
+use self::{
+    config::Base,
+    range::{Asked, Discovery},
+    rendezvous::Rendezvous,
+};
 use crate::{
     error::{Error, Result},
-    graph::Graph,
+    graph::GraphCache,
     node::{Node, NodeBuilder},
     worker::{Jobs, Worker},
 };
@@ -52,7 +58,7 @@ struct ContextInner {
     domain: u32,
     next_id: AtomicU64,
     backends: BackendRegistry,
-    graph: Graph,
+    graph: GraphCache,
     worker: Worker,
     // Last: the graph's subscriber goes before its session.
     open: OpenSession,
@@ -100,7 +106,7 @@ impl Context {
         self.inner.open.session()
     }
 
-    pub(crate) fn graph(&self) -> &Graph {
+    pub(crate) fn graph(&self) -> &GraphCache {
         &self.inner.graph
     }
 
@@ -142,6 +148,7 @@ pub struct ContextBuilder {
     base: Base,
     settings: Vec<(String, String)>,
     local_discovery: Option<bool>,
+    discovery: Asked,
     backends: Option<BackendRegistry>,
     #[cfg(feature = "cuda")]
     cuda: bool,
@@ -182,6 +189,22 @@ impl ContextBuilder {
     #[must_use]
     pub fn local_discovery(mut self, on: bool) -> Self {
         self.local_discovery = Some(on);
+        self
+    }
+
+    /// How far to look for others, instead of `ROS_AUTOMATIC_DISCOVERY_RANGE`. Beside a Zenoh configuration file or a whole
+    /// configuration it means nothing.
+    #[must_use]
+    pub fn discovery_range(mut self, range: DiscoveryRange) -> Self {
+        self.discovery.range = Some(range);
+        self
+    }
+
+    /// Whom to connect to besides, instead of `ROS_STATIC_PEERS`: names or addresses, with port 7447 (a ROS router's) where
+    /// none is given, or Zenoh endpoints.
+    #[must_use]
+    pub fn static_peers(mut self, peers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.discovery.peers = Some(peers.into_iter().map(Into::into).collect());
         self
     }
 
@@ -241,12 +264,14 @@ impl ContextBuilder {
         let domain = self
             .domain
             .map_or_else(config::domain_from_environment, Ok)?;
-        let wanted = self.local_discovery != Some(false);
+        let discovery = Discovery::new(self.discovery)?;
+        let wanted = self.local_discovery != Some(false) && discovery.range != DiscoveryRange::Off;
         let by_name = wanted && rendezvous::is_available();
-        let loaded = config::load(self.base, &self.settings, wanted && !by_name)?;
+        let multicast = wanted && !by_name;
+        let loaded = config::load(self.base, &self.settings, multicast, &discovery)?;
         let by_name = by_name && (loaded.is_default || self.local_discovery == Some(true));
         let open = OpenSession::open(loaded.config, by_name.then_some(domain))?;
-        let graph = Graph::watch(open.session(), domain)?;
+        let graph = GraphCache::watch(open.session(), domain)?;
         #[cfg_attr(not(feature = "cuda"), expect(unused_mut, reason = "nothing is added"))]
         let mut backends = self.backends.unwrap_or_else(backends::of_the_host);
         #[cfg(feature = "cuda")]

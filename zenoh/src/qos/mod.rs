@@ -3,8 +3,11 @@
 //! Reliability, durability and history shape the Zenoh publisher and subscriber. Deadline, lifespan and
 //! liveliness are told to the other nodes, as `rmw_zenoh_cpp` does; nobody enforces them yet.
 
+mod compatibility;
+
 use std::time::Duration;
 
+pub use self::compatibility::{QosPolicy, check_compatible};
 use zenoh::qos::CongestionControl;
 
 /// The depth that `rmw_zenoh_cpp` takes when none is given.
@@ -112,6 +115,19 @@ impl QosProfile {
     /// For `/parameter_events`: reliable, the last 1000 samples.
     pub const fn parameter_events() -> Self {
         Self::DEFAULT.keep_last(1000)
+    }
+
+    /// For `/rosout`: reliable, the last 1000 samples also for late joiners, of use for 10 seconds.
+    pub const fn rosout() -> Self {
+        Self::DEFAULT
+            .keep_last(1000)
+            .transient_local()
+            .lifespan_duration(Duration::from_secs(10))
+    }
+
+    /// For the status of an action's goals: reliable, the last sample also for late joiners.
+    pub const fn action_status() -> Self {
+        Self::DEFAULT.keep_last(1).transient_local()
     }
 
     /// For services: reliable, the last 10 samples.

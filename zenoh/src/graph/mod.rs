@@ -1,0 +1,267 @@
+//! Who is there: the nodes and endpoints of a ROS domain, from their liveliness tokens.
+//!
+//! Tokens come in as Zenoh reports them, counts and the endpoints of a topic go out; who watches something is told
+//! of it. Two endpoints on one topic that do not agree on the type are reported, because nothing would ever arrive and
+//! nobody would say why. What the user asks is in `query`.
+
+mod endpoints;
+mod limits;
+mod mismatch;
+mod query;
+mod state;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use zenoh::{Session, Wait as _, pubsub::Subscriber, sample::SampleKind};
+
+pub(crate) use self::watch::{Change, Watch, Watched};
+pub use self::{
+    limits::IgnoredTokens,
+    query::{EndpointInfo, Graph, NamesAndTypes, NodeName},
+};
+use self::{
+    state::{News, State},
+    watch::{OnChange, OnPublisher, tell},
+};
+use crate::{
+    error::{Error, Result},
+    key::{Backend, EntityKind, Gid, TopicKey, discovery_key},
+    later::later,
+};
+
+/// The live nodes and endpoints of one domain.
+pub(crate) struct GraphCache {
+    shared: Arc<Shared>,
+    _subscriber: Subscriber<()>,
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Grows with each change; written with the lock held.
+    revision: AtomicU64,
+    /// Grows with each change of the subscriptions, so that who has looked need not look again.
+    version: AtomicU64,
+    /// Futures that wait for a change.
+    wakers: Mutex<Vec<Waker>>,
+}
+
+/// A subscription that somebody has, here or elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) gid: Gid,
+    /// The memories that it takes; `None` when it does not know about buffers.
+    pub(crate) backends: Option<Vec<Backend>>,
+}
+
+impl GraphCache {
+    /// Watches the tokens of `domain`, those that are there already included.
+    pub(crate) fn watch(session: &Session, domain: u32) -> Result<Self> {
+        let shared = Arc::new(Shared::new(domain, session.zid().to_string()));
+        let seen = Arc::clone(&shared);
+        let subscriber = session
+            .liveliness()
+            .declare_subscriber(discovery_key(domain))
+            .history(true)
+            .callback(move |sample| {
+                let key = sample.key_expr().as_str();
+                match sample.kind() {
+                    SampleKind::Put => seen.insert(key),
+                    SampleKind::Delete => seen.remove(key),
+                }
+            })
+            .wait()
+            .map_err(|cause| Error::Declare {
+                what: "the graph",
+                name: format!("domain {domain}"),
+                cause,
+            })?;
+        Ok(Self {
+            shared,
+            _subscriber: subscriber,
+        })
+    }
+
+    /// A higher number after each change of what [`GraphCache::readers`] gives for any topic.
+    pub(crate) fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
+    }
+
+    /// The subscriptions with this topic, type and hash; `None` when there may be others, of which only that is known.
+    pub(crate) fn readers(&self, key: &TopicKey) -> Option<Vec<Reader>> {
+        self.shared.lock().readers(key)
+    }
+
+    /// Calls `on_publisher` with the backends of each publisher with this topic, type and hash that names some: those that
+    /// are there now and those that come.
+    pub(crate) fn watch_publishers(
+        &self,
+        key: &TopicKey,
+        on_publisher: impl Fn(&[Backend]) + Send + Sync + 'static,
+    ) -> Watch {
+        let on_publisher: Arc<OnPublisher> = Arc::new(on_publisher);
+        let mut state = self.shared.lock();
+        let there: Vec<Vec<Backend>> = state
+            .endpoints(EntityKind::Publisher, key)
+            .filter_map(|known| known.endpoint.backends.clone())
+            .collect();
+        let watcher = Arc::clone(&on_publisher);
+        let number = state.publisher_watchers.insert(key.clone(), watcher);
+        drop(state);
+        for backends in &there {
+            tell(&on_publisher, backends);
+        }
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        Watch(Some(Box::new(move || {
+            // Dropped without the lock: what it holds is not ours.
+            let gone = shared.lock().publisher_watchers.remove(&key, number);
+            drop(gone);
+        })))
+    }
+
+    /// Calls `on_change` with what happens to an endpoint of ours on `topic`, beginning with those that are there now.
+    pub(crate) fn watch_changes(
+        &self,
+        topic: &str,
+        watched: Watched,
+        on_change: impl Fn(Change) + Send + Sync + 'static,
+    ) -> Watch {
+        let on_change: Arc<OnChange> = Arc::new(on_change);
+        let mut state = self.shared.lock();
+        let there = watched.all_changes(state.topics.get(topic));
+        let watcher = (watched, Arc::clone(&on_change));
+        let number = state.change_watchers.insert(topic.to_owned(), watcher);
+        drop(state);
+        there.into_iter().for_each(&*on_change);
+        let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());
+        Watch(Some(Box::new(move || {
+            let gone = shared.lock().change_watchers.remove(&topic, number);
+            drop(gone);
+        })))
+    }
+
+    /// How many endpoints of `kind` have this topic, type and hash.
+    pub(crate) fn count(&self, kind: EntityKind, key: &TopicKey) -> usize {
+        self.shared.lock().count(kind, key)
+    }
+
+    /// Waits until there is at least one such endpoint; false when the time is over first.
+    pub(crate) fn wait_for(&self, kind: EntityKind, key: &TopicKey, timeout: Duration) -> bool {
+        self.shared
+            .wait_until(timeout, |state, _| state.count(kind, key) > 0)
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+}
+
+impl Shared {
+    fn new(domain: u32, own_session: String) -> Self {
+        Self {
+            state: Mutex::new(State::new(domain, own_session)),
+            changed: Condvar::new(),
+            revision: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+            wakers: Mutex::default(),
+        }
+    }
+
+    fn insert(&self, token: &str) {
+        self.change(|state| state.insert(token));
+    }
+
+    fn remove(&self, token: &str) {
+        self.change(|state| state.remove(token));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State) -> News) {
+        let mut state = self.lock();
+        let news = change(&mut state);
+        if news.subscriptions_changed {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+        if news.changed {
+            self.revision.fetch_add(1, Ordering::Release);
+        }
+        drop(state);
+        // The lock is not held: what is called is not ours.
+        for line in &news.warnings {
+            tracing::warn!("{}", line.escape_debug());
+        }
+        if let Some(line) = &news.ignored {
+            tracing::debug!("{}", line.escape_debug());
+        }
+        for watcher in &news.told {
+            tell(watcher, &news.backends);
+        }
+        for (watcher, change) in &news.changes {
+            watcher(*change);
+        }
+        if news.changed {
+            self.changed.notify_all();
+            let wakers = std::mem::take(&mut *self.lock_wakers());
+            if !wakers.is_empty() {
+                later(move || wakers.into_iter().for_each(Waker::wake));
+            }
+        }
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// Waits until `holds`, given the state and its revision; false when the time is over first.
+    fn wait_until(&self, timeout: Duration, holds: impl Fn(&State, u64) -> bool) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut state = self.lock();
+        while !holds(&state, self.revision()) {
+            let left = match deadline {
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+                None => Duration::MAX,
+            };
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// As [`Shared::wait_until`], for a future.
+    fn poll_until(
+        &self,
+        context: &mut std::task::Context<'_>,
+        holds: impl Fn(&State, u64) -> bool,
+    ) -> Poll<()> {
+        let state = self.lock();
+        if holds(&state, self.revision()) {
+            return Poll::Ready(());
+        }
+        // With the lock held: no change comes between looking and asking to be woken.
+        let mut wakers = self.lock_wakers();
+        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
