@@ -246,20 +246,30 @@ impl std::fmt::Debug for Pending {
 
 impl Events {
     fn new<M: Message>(node: &Node, topic: &str, qos: QosProfile, kind: EntityKind) -> Self {
-        let pending = Arc::new(Pending::new());
-        let changed = Arc::clone(&pending);
         let watched = Watched {
             kind,
             dds_type: dds_type_name(M::TYPE_NAME),
             type_hash: M::type_hash().to_string(),
             qos,
         };
+        let pending = Arc::new(Pending::new());
+        let changed = Arc::clone(&pending);
         let graph = node.context().graph();
         let watch = graph.watch_changes(topic, watched, move |change| changed.change(change));
         Self {
             pending,
             _watch: watch,
             _losses: None,
+        }
+    }
+
+    fn with_losses(self, watch: impl FnOnce(&LossWatch)) -> Self {
+        let pending = Arc::clone(&self.pending);
+        let losses: LossWatch = Arc::new(move |count| pending.lost(count));
+        watch(&losses);
+        Self {
+            _losses: Some(losses),
+            ..self
         }
     }
 
@@ -369,12 +379,8 @@ impl<M: Message> Subscription<M> {
     /// What happens to this subscription from now on; the publishers that are there already come first.
     pub fn events(&self) -> Events {
         let kind = EntityKind::Subscription;
-        let mut events = Events::new::<M>(self.node(), self.topic_name(), self.qos(), kind);
-        let pending = Arc::clone(&events.pending);
-        let on_loss: LossWatch = Arc::new(move |count| pending.lost(count));
-        self.inbox().watch_losses(&on_loss);
-        events._losses = Some(on_loss);
-        events
+        Events::new::<M>(self.node(), self.topic_name(), self.qos(), kind)
+            .with_losses(|watch| self.inbox().watch_losses(watch))
     }
 
     /// Calls `callback` with each event, on a thread of its own, as long as the result is held.

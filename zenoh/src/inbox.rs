@@ -137,7 +137,9 @@ impl<M: Message> Inbox<M> {
         let (lost, watchers) = counts.count(&info);
         let said = attachment.is_err() && std::mem::replace(&mut counts.logged_attachment, true);
         drop(counts);
-        watchers.iter().for_each(|watcher| watcher(lost));
+        for watcher in watchers {
+            watcher(lost);
+        }
         if let Err(error) = attachment
             && !said
         {

@@ -59,6 +59,9 @@ mod action;
 mod client;
 mod error;
 mod events;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod graph;
 mod inbox;
 mod info;

@@ -7,19 +7,16 @@
 
 mod common;
 
-use std::{
-    collections::HashSet,
-    sync::mpsc::channel,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::mpsc::channel, time::Duration};
 
 use common::{
-    Frame, SOON, TEXT_HASH, Text, block_on, builder, domain, eventually, foreign_and_ours,
+    Frame, SOON, TEXT_HASH, Text, block_on, builder, domain, eventually, eventually_within,
+    foreign_and_ours,
     process::{Process, is_other_process},
     text,
 };
 use rosidl_buffer_zenoh::{
-    Event, Graph, Node, NodeName, QosPolicy, QosProfile,
+    Event, Node, NodeName, QosPolicy, QosProfile,
     key::EntityKind,
     zenoh::{Session, Wait as _, liveliness::LivelinessToken},
 };
@@ -149,19 +146,6 @@ fn what_ros2_node_topic_service_and_action_list_would_print() {
     assert_eq!(graph.ignored().total(), 0);
 }
 
-/// As `eventually`, for what takes a loaded machine longer.
-fn wait_until(graph: &Graph, what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + 9 * SOON;
-    loop {
-        let seen = graph.revision();
-        if holds() {
-            return;
-        }
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        graph.wait_for_change(seen, SOON);
-    }
-}
-
 #[test]
 fn thousands_of_endpoints_come_and_go_with_their_session() {
     let domain = domain(2);
@@ -185,7 +169,7 @@ fn thousands_of_endpoints_come_and_go_with_their_session() {
         })
         .collect();
     let last = format!("/t{}", many - 1);
-    wait_until(&graph, "all are known", || {
+    eventually_within(9 * SOON, "all are known", || {
         graph.count_subscriptions("/rosout") == many / 2 && graph.count_subscriptions(&last) == 1
     });
     assert!(graph.topic_names_and_types().len() > many / 2);
@@ -193,7 +177,7 @@ fn thousands_of_endpoints_come_and_go_with_their_session() {
     let gids: HashSet<_> = infos.iter().map(|info| info.gid).collect();
     assert_eq!(gids.len(), many / 2);
     foreign.close().wait().unwrap();
-    wait_until(&graph, "all are gone", || {
+    eventually_within(9 * SOON, "all are gone", || {
         graph.count_subscriptions("/rosout") + graph.count_subscriptions(&last) == 0
     });
     drop(tokens);

@@ -7,6 +7,8 @@
 mod endpoints;
 mod limits;
 mod mismatch;
+#[cfg(any(test, fuzzing))]
+mod play;
 mod query;
 mod state;
 #[cfg(test)]
@@ -24,6 +26,8 @@ use std::{
 
 use zenoh::{Session, Wait as _, pubsub::Subscriber, sample::SampleKind};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::play::Tokens;
 pub(crate) use self::watch::{Change, Watch, Watched};
 pub use self::{
     limits::IgnoredTokens,
@@ -139,8 +143,8 @@ impl GraphCache {
         let on_change: Arc<OnChange> = Arc::new(on_change);
         let mut state = self.shared.lock();
         let there = watched.all_changes(state.topics.get(topic));
-        let watcher = (watched, Arc::clone(&on_change));
-        let number = state.change_watchers.insert(topic.to_owned(), watcher);
+        let entry = (watched, Arc::clone(&on_change));
+        let number = state.change_watchers.insert(topic.to_owned(), entry);
         drop(state);
         there.into_iter().for_each(&*on_change);
         let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());

@@ -124,11 +124,11 @@ fn there_is_an_end_to_topics_and_to_bytes() {
     assert_eq!(state.readers(&key("/t0")).unwrap().len(), 1);
 
     let long = "x".repeat(MAX_TOKEN_LEN - 100);
-    let number = (0..).find(|number| {
+    let number = (0..20_000).find(|number| {
         let node = format!("@ros2_lv/0/b/{number}/0/NN/%/%/{long}");
         !state.insert(&node).changed
     });
-    assert!(number.unwrap() < 20_000);
+    assert!(number.is_some(), "there is no end");
     assert!(state.insert("@ros2_lv/0/a/0/0/NN/%/%/ours").changed);
     assert_eq!(state.ignored.beyond_limits, 2);
 }
