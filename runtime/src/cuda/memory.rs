@@ -17,7 +17,9 @@ use crate::ipc::memory::{Created, Memory};
 use crate::ipc::wire::Extra;
 
 use words::OwnWords;
-pub(crate) use words::{PATIENCE, Word, Words, Written};
+pub(crate) use words::{PATIENCE, Word, Words};
+
+pub(crate) use crate::ipc::word::Written;
 
 /// The memory of the devices that were opened.
 #[derive(Debug)]

@@ -6,10 +6,13 @@
 //! (what others share with us) → `service` (the thread that connects them) → [`engine`]. Nothing here knows what the
 //! memory is. `docs/shared-memory.md` tells the life of a block.
 //!
-//! A build for loom has `atomic` and `cell` only: what loom checks cannot lie in mapped memory.
+//! Beside a cell may stand a [`word`], where what a block holds is written only after it was announced. A build for loom has `atomic`,
+//! `cell` and `word` only: what loom checks cannot lie in mapped memory.
 
 pub(crate) mod atomic;
 pub(crate) mod cell;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod word;
 
 // What loom does not check. One attribute each: rustfmt does not find modules in a macro.
 #[cfg(not(all(test, loom)))]

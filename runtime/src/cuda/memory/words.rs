@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::driver::{Access, Context, CudaError, Registered, Stream, StreamId};
-use crate::ipc::cell::MAX_GENERATION;
 use crate::ipc::lease::{CELLS, Lease};
+use crate::ipc::word::{self, Written};
 
 /// Whoever waits on the host for a writer waits no longer than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,30 +24,6 @@ const SPINS: u32 = 2000;
 const PAUSE: Duration = Duration::from_micros(50);
 /// Pauses after which the device is asked whether it still works.
 const PROBE: u32 = 400;
-/// In a word: its process is gone, and what is not done will not be. As large as a word can be for a stream, which compares
-/// signed numbers.
-const GONE: u64 = 1 << 62;
-
-/// How far the writing of a block is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    Done,
-    NotYet,
-    /// The writer's process ended before.
-    Never,
-}
-
-fn look(word: &AtomicU64, generation: u64) -> Written {
-    let found = word.load(Ordering::Acquire);
-    if found & MAX_GENERATION >= generation {
-        Written::Done
-    } else if found & GONE == 0 {
-        Written::NotYet
-    } else {
-        Written::Never
-    }
-}
-
 fn cells(words: &Lease) -> impl Iterator<Item = &AtomicU64> {
     (0..).map_while(|cell| words.cell(cell))
 }
@@ -55,7 +31,7 @@ fn cells(words: &Lease) -> impl Iterator<Item = &AtomicU64> {
 /// Every reader of a gone process does this, in any order.
 fn mark_gone(words: &Lease) {
     for word in cells(words) {
-        word.fetch_or(GONE, Ordering::AcqRel);
+        word::mark_gone(word);
     }
 }
 
@@ -151,7 +127,7 @@ pub(crate) struct Word<'a> {
 impl Word<'_> {
     /// Without a call.
     pub(crate) fn look(&self, generation: u64) -> Written {
-        look(self.host, generation)
+        word::look(self.host, generation)
     }
 
     /// What is put on the stream from now on runs after the writing of this use, or after the end of its process.
@@ -295,52 +271,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_tells_what_was_done_also_after_the_end() {
+    fn the_end_of_a_process_is_marked_in_all_words() {
         let words = Lease::private().unwrap();
-        let word = |cell| words.cell(cell).unwrap();
-        word(3).store(7, Ordering::Relaxed);
-        for (generation, before, after) in [
-            (1, Written::Done, Written::Done),
-            (7, Written::Done, Written::Done),
-            (8, Written::NotYet, Written::Never),
-            (MAX_GENERATION, Written::NotYet, Written::Never),
-        ] {
-            word(3).store(7, Ordering::Relaxed);
-            assert_eq!(look(word(3), generation), before);
-            for _ in 0..2 {
-                mark_gone(&words); // each reader does it
-                assert_eq!(look(word(3), generation), after);
-            }
-            assert_eq!(look(word(1023), generation), Written::Never);
-        }
+        words.cell(3).unwrap().store(7, Ordering::Relaxed);
+        mark_gone(&words);
         assert_eq!(cells(&words).count(), CELLS);
-    }
-
-    /// How `CU_STREAM_WAIT_VALUE_GEQ` compares.
-    #[test]
-    fn the_mark_lets_every_stream_go() {
-        let words = Lease::private().unwrap();
-        let word = words.cell(0).unwrap();
-        let passes = |generation: u64| {
-            let found = word.load(Ordering::Relaxed);
-            found.wrapping_sub(generation).cast_signed() >= 0
-        };
-        word.store(7, Ordering::Relaxed);
-        assert!(passes(7) && !passes(8) && !passes(MAX_GENERATION));
-        mark_gone(&words);
-        assert!(passes(7) && passes(8) && passes(MAX_GENERATION));
-        word.store(MAX_GENERATION, Ordering::Relaxed);
-        mark_gone(&words);
-        assert!(passes(1) && passes(MAX_GENERATION));
-    }
-
-    /// Nobody sees a frame that is not there, whatever a peer writes into the words.
-    #[test]
-    fn other_bits_mean_nothing() {
-        let words = Lease::private().unwrap();
-        let word = words.cell(0).unwrap();
-        word.store(!MAX_GENERATION & !GONE | 5, Ordering::Relaxed);
-        assert_eq!(look(word, 5), Written::Done);
-        assert_eq!(look(word, 6), Written::NotYet);
+        for (cell, word) in cells(&words).enumerate() {
+            let left = if cell == 3 {
+                Written::Done
+            } else {
+                Written::Never
+            };
+            assert_eq!(word::look(word, 7), left, "{cell}");
+        }
     }
 }
