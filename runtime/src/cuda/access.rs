@@ -328,8 +328,8 @@ pub(super) fn register(
 pub(super) fn copy_out(stream: &Stream, held: &Held, out: &mut [u8]) -> Result<(), AccessError> {
     let len = out.len().min(held.len());
     if len > 0 {
-        // SAFETY: `len` bytes are mapped there and not written while they are held; `out` is borrowed until the copy is over,
-        // which is waited for below, also after an error.
+        // SAFETY: `len` bytes are mapped there and not written while they are held, which is promised of adopted ones; `out` is
+        // borrowed until the copy is over, which is waited for below, also after an error.
         let copied = unsafe { stream.dtoh_async(out.as_mut_ptr(), held.address(), len) };
         let waited = stream.synchronize();
         copied?;
@@ -346,12 +346,18 @@ pub(super) fn copy_device(from: &Held, to: &WriteHandle) -> Result<(), AccessErr
     if len == 0 {
         return Ok(());
     }
+    if from.context().device().uuid() == stream.context().device().uuid() {
+        // SAFETY: both ranges are mapped for the device, and two blocks, or a block and what was adopted, do not overlap; the
+        // source is not written while it is held, the target is this handle's alone; both are kept until the copy is over: the
+        // source by the caller, the target by its word.
+        unsafe { stream.dtod_async(to.address(), from.address(), len) }?;
+        return Ok(());
+    }
     let (source, target) = (
         (from.address(), &**from.context()),
         (to.address(), &**stream.context()),
     );
-    // SAFETY: both ranges are mapped for their devices; the source is not written while it is held, the target is this handle's
-    // alone; both are kept until the copy is over: the source by the caller, the target by its word.
+    // SAFETY: as above, each range mapped for the device of its context.
     unsafe { stream.peer_async(target, source, len) }?;
     Ok(())
 }

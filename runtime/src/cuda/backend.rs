@@ -1,14 +1,14 @@
 //! [`CudaBackend`]: the engine of `ipc` over device memory. What it is asked for beside buffers: devices, streams, peers, counts.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::access::AccessError;
 use super::builder::CudaBuilder;
-use super::driver::{Context, Device, DeviceUuid, Stream};
+use super::driver::{Context, CudaError, Device, DeviceUuid, Stream};
 use super::memory::CudaMemory;
+use super::notes::Notes;
 use super::reaper::Reaper;
 use super::stream::CudaStream;
 use crate::error::BackendError;
@@ -50,26 +50,34 @@ pub(super) struct Inner {
     /// Of the devices, by domain, as metadata has them.
     pub(super) names: Vec<String>,
     pub(super) host_pool: OnceLock<Arc<dyn HostPool>>,
-    /// One stream for each device, for copies that nobody's stream orders.
-    pub(super) copies: Vec<Stream>,
-    pub(super) said: AtomicBool,
+    pub(super) copies: Vec<Copies>,
+    pub(super) notes: Notes,
 }
 
 impl Inner {
-    /// The device's stream for copies to the host.
-    pub(super) fn copies(&self, context: &Context) -> Result<&Stream, AccessError> {
+    /// The device's own streams.
+    pub(super) fn copies(&self, context: &Context) -> Result<&Copies, AccessError> {
         let uuid = context.device().uuid();
         let found = self
             .copies
             .iter()
-            .find(|stream| stream.context().device().uuid() == uuid);
+            .find(|copies| copies.to_host.context().device().uuid() == uuid);
         found.ok_or(AccessError::NotOpened(uuid))
     }
+}
 
-    pub(super) fn no_host_copy(&self, error: &AccessError) {
-        if !self.said.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "readers without a GPU get bytes, no shared host memory (said once)");
-        }
+/// Streams of one device for copies that nobody's stream orders. Two, since what goes to the host is waited for.
+pub(super) struct Copies {
+    pub(super) to_host: Stream,
+    pub(super) on_device: CudaStream,
+}
+
+impl Copies {
+    pub(super) fn new(context: &Arc<Context>) -> Result<Self, CudaError> {
+        Ok(Self {
+            to_host: Stream::new(context)?,
+            on_device: CudaStream(Arc::new(Stream::new(context)?)),
+        })
     }
 }
 
@@ -77,7 +85,7 @@ impl CudaBackend {
     /// On the first device that CUDA shows.
     ///
     /// # Errors
-    /// [`CudaError`](super::CudaError) when there is no driver, no device, or none whose memory can be shared.
+    /// [`CudaError`] when there is no driver, no device, or none whose memory can be shared.
     pub fn new() -> Result<Self, AccessError> {
         Self::builder().build()
     }

@@ -169,6 +169,18 @@ impl CudaBackend {
 
     /// From this device or another.
     fn copy(&self, source: StorageRef, stream: &CudaStream) -> Result<ReadHandle, AccessError> {
+        let copy = self.copied(&source, stream)?;
+        let mut read = ReadHandle::new(Keep::Storage(copy), &self.inner, stream)?;
+        read.source = Some(source);
+        Ok(read)
+    }
+
+    /// The same bytes in a block of ours on the stream's device.
+    pub(super) fn copied(
+        &self,
+        source: &StorageRef,
+        stream: &CudaStream,
+    ) -> Result<StorageRef, AccessError> {
         let from = &source.get().ok_or(AccessError::NotWritten)?.held; // always there: a `StorageRef` is one of this backend
         let (storage, write) = self.start_write(from.len(), stream)?;
         let copied = copy_device(from, &write);
@@ -177,9 +189,7 @@ impl CudaBackend {
             .after(&stream.0, Keep::Storage(source.clone()));
         copied?;
         write.finish()?;
-        let mut read = ReadHandle::new(Keep::Storage(storage), &self.inner, stream)?;
-        read.source = Some(source);
-        Ok(read)
+        Ok(storage)
     }
 
     fn start_write(

@@ -1,14 +1,14 @@
 //! [`CudaBuilder`]: which devices a [`CudaBackend`] opens, and its limits.
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use super::access::AccessError;
-use super::backend::{CudaBackend, Inner};
-use super::driver::{CudaError, Device, DeviceUuid, Stream};
+use super::backend::{Copies, CudaBackend, Inner};
+use super::driver::{CudaError, Device, DeviceUuid};
 use super::exchange::name;
 use super::memory::CudaMemory;
+use super::notes::Notes;
 use super::reaper::Reaper;
 use crate::error::BackendError;
 use crate::host::HostPool;
@@ -123,7 +123,7 @@ impl CudaBuilder {
         let copies = memory
             .contexts()
             .iter()
-            .map(Stream::new)
+            .map(Copies::new)
             .collect::<Result<_, _>>()?;
         let names = devices.iter().map(|device| name(device.uuid())).collect();
         let engine = Engine::start(memory, self.config).map_err(unavailable)?;
@@ -140,7 +140,7 @@ impl CudaBuilder {
                 names,
                 host_pool: self.host_pool.map_or_else(OnceLock::new, OnceLock::from),
                 copies,
-                said: AtomicBool::new(false),
+                notes: Notes::default(),
             }),
         })
     }

@@ -6,11 +6,12 @@ use super::backend::CudaBackend;
 use super::descriptor::CudaRsBufferDescriptor;
 use super::driver::DeviceUuid;
 use super::memory::CudaMemory;
-use super::storage::{CudaStorage, Held};
+use super::storage::{CudaStorage, Held, StorageRef};
 use crate::backend::{BufferBackend, Storage};
 use crate::error::{BackendError, Cause};
+use crate::ipc::block::Block;
 use crate::ipc::engine::Taken;
-use crate::ipc::identity::Identity;
+use crate::ipc::identity::{EngineId, Identity};
 use crate::ipc::memory::Memory as _;
 
 impl BufferBackend for CudaBackend {
@@ -41,23 +42,29 @@ impl BufferBackend for CudaBackend {
         storage: &Arc<dyn Storage>,
         peer_metadata: &str,
     ) -> Result<Option<CudaRsBufferDescriptor>, BackendError> {
-        let Some(storage) = storage.as_any().downcast_ref::<CudaStorage>() else {
+        let Some(cuda) = storage.as_any().downcast_ref::<CudaStorage>() else {
             return Ok(None);
         };
-        storage
-            .check_written()
+        cuda.check_written()
             .map_err(|error| BackendError::Other(Cause::new(error)))?;
-        let (Held::Own(block), Some(reader)) = (&storage.held, Identity::parse(peer_metadata))
-        else {
+        let Some(reader) = Identity::parse(peer_metadata) else {
             return Ok(None);
         };
-        let device = block.memory.context().device().uuid();
-        let name = self.inner.names.get(block.domain as usize);
-        if !name.is_some_and(|name| reaches(peer_metadata, name)) {
-            return Ok(None);
+        match &cuda.held {
+            Held::Own(block) => self.describe(block, reader.engine, peer_metadata),
+            Held::Imported(_) => Ok(None),
+            Held::Adopted(_) => {
+                let copy = self.share_adopted(cuda, storage, reader.engine, peer_metadata);
+                match copy
+                    .as_ref()
+                    .and_then(StorageRef::get)
+                    .map(|copy| &copy.held)
+                {
+                    Some(Held::Own(block)) => self.describe(block, reader.engine, peer_metadata),
+                    _ => Ok(None),
+                }
+            }
         }
-        let ticket = self.inner.engine.describe(block, reader.engine)?;
-        Ok(ticket.map(|ticket| CudaRsBufferDescriptor::new(ticket, device)))
     }
 
     fn retract_descriptor(&self, descriptor: CudaRsBufferDescriptor, peer_metadata: &str) {
@@ -86,6 +93,55 @@ pub(super) fn name(device: DeviceUuid) -> String {
 }
 
 impl CudaBackend {
+    fn describe(
+        &self,
+        block: &Block<CudaMemory>,
+        reader: EngineId,
+        metadata: &str,
+    ) -> Result<Option<CudaRsBufferDescriptor>, BackendError> {
+        let device = block.memory.context().device().uuid();
+        let name = self.inner.names.get(block.domain as usize);
+        if !name.is_some_and(|name| reaches(metadata, name)) {
+            return Ok(None);
+        }
+        let ticket = self.inner.engine.describe(block, reader)?;
+        Ok(ticket.map(|ticket| CudaRsBufferDescriptor::new(ticket, device)))
+    }
+
+    /// Adopted memory as readers in other processes get it: copied on the device into a block of ours, once for all of them.
+    /// `None` where this reader would have nothing of it, or there is no block; it gets bytes then.
+    fn share_adopted(
+        &self,
+        cuda: &CudaStorage,
+        storage: &Arc<dyn Storage>,
+        reader: EngineId,
+        metadata: &str,
+    ) -> Option<StorageRef> {
+        let context = cuda.held.context();
+        let is_ours = Arc::ptr_eq(&cuda.inner, &self.inner);
+        if !is_ours
+            || !reaches(metadata, &name(context.device().uuid()))
+            || !self.inner.engine.has_reader(reader)
+        {
+            return None;
+        }
+        let source = StorageRef::new(Arc::clone(storage))?;
+        let copy = cuda.shared(|| {
+            let stream = &self.inner.copies(context)?.on_device;
+            self.copied(&source, stream)
+        });
+        match copy {
+            Ok(copy) => {
+                self.inner.notes.adopted_copy();
+                Some(copy)
+            }
+            Err(error) => {
+                self.inner.notes.no_adopted_copy(&error);
+                None
+            }
+        }
+    }
+
     /// Memory that is held from here on.
     pub(super) fn take(&self, descriptor: &CudaRsBufferDescriptor) -> Result<Held, BackendError> {
         let ticket = descriptor.ticket()?;

@@ -1,12 +1,14 @@
 //! Memory of NVIDIA's GPUs that processes share: backend `cuda_rs`.
 //!
 //! Floors, from below: `driver` (the only place that calls CUDA) → `memory` (blocks on a device, for the engine of
-//! `ipc`) → `access` (order by streams), `reaper` (what the GPU still reads) → [`CudaBackend`]. Nothing here waits for the
+//! `ipc`), `adopted` (memory that others made) → `access` (order by streams), `reaper` (what the GPU still reads) →
+//! [`CudaBackend`]. Nothing here waits for the
 //! GPU, except where bytes are brought to the host: order between processes is made by words that streams write and wait for. A program
 //! with this feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
 
 #[allow(unsafe_code)] // copies between addresses; what others made is taken at their word
 mod access;
+mod adopted;
 mod backend;
 mod buffers;
 mod builder;
@@ -16,6 +18,7 @@ mod driver;
 mod exchange;
 #[allow(unsafe_code)] // mapped blocks are written by whoever has them
 mod memory;
+mod notes;
 mod reaper;
 mod storage;
 mod stream;

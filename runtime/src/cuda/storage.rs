@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access::AccessError;
+use super::adopted::Adopted;
 use super::backend::Inner;
 use super::driver::{Context, CudaError, Stream};
 use super::memory::{CudaMemory, PATIENCE, Word, Written};
@@ -21,6 +22,8 @@ pub(super) enum Held {
     Own(Arc<Block<CudaMemory>>),
     /// A block of another process.
     Imported(imports::ReadHandle<CudaMemory>),
+    /// Memory that somebody else made in this process.
+    Adopted(Adopted),
 }
 
 impl Held {
@@ -29,6 +32,7 @@ impl Held {
         match self {
             Self::Own(block) => block.memory.context(),
             Self::Imported(held) => held.import.memory.context(),
+            Self::Adopted(adopted) => adopted.context(),
         }
     }
 
@@ -41,10 +45,11 @@ impl Held {
         match self {
             Self::Own(block) => block.memory.open_to(context, memory),
             Self::Imported(held) => held.import.memory.open_to(context, memory),
+            Self::Adopted(adopted) => Ok(adopted.context().device() == context.device()),
         }
     }
 
-    /// The word that says how far this use is written, and the number of the use.
+    /// The word that says how far this use is written, and the number of the use; not for adopted memory.
     fn word(&self) -> Option<(Word<'_>, u64)> {
         match self {
             Self::Own(block) => Some((block.memory.word()?, block.generation())),
@@ -52,11 +57,15 @@ impl Held {
                 let (cell, generation) = held.place();
                 Some((held.common()?.word(cell)?, generation))
             }
+            Self::Adopted(_) => None,
         }
     }
 
     /// Makes the stream wait for the end of writing; without a call where that is seen already.
     pub(super) fn wait_to_read(&self, stream: &Stream) -> Result<(), AccessError> {
+        if let Self::Adopted(adopted) = self {
+            return Ok(adopted.wait_to_read(stream)?);
+        }
         let (word, generation) = self.word().ok_or(AccessError::NotWritten)?; // always there: looked at when it was taken
         match word.look(generation) {
             Written::Done => Ok(()),
@@ -67,6 +76,9 @@ impl Held {
 
     /// Waits on the host for the end of writing, with a deadline.
     pub(super) fn wait_on_host(&self) -> Result<(), AccessError> {
+        if let Self::Adopted(adopted) = self {
+            return adopted.wait_on_host();
+        }
         let (word, generation) = self.word().ok_or(AccessError::NotWritten)?; // as above
         match word.wait_on_host(generation, PATIENCE, self.context())? {
             Written::Done => Ok(()),
@@ -79,7 +91,7 @@ impl Held {
     pub(super) fn wait_to_write(&self, stream: &Stream) -> Result<(), CudaError> {
         match self {
             Self::Own(block) => block.memory.wait_to_write(stream),
-            Self::Imported(_) => Err(not_ours()),
+            Self::Imported(_) | Self::Adopted(_) => Err(not_ours()),
         }
     }
 
@@ -90,7 +102,7 @@ impl Held {
                 let (generation, len) = (block.generation(), block.len());
                 block.memory.end_write(stream, generation, len)
             }
-            Self::Imported(_) => Err(not_ours()),
+            Self::Imported(_) | Self::Adopted(_) => Err(not_ours()),
         }
     }
 
@@ -99,6 +111,7 @@ impl Held {
             Self::Own(block) => block.memory.address(),
             // In the block: compared with its size when it was taken.
             Self::Imported(held) => held.import.memory.address() + held.offset as u64,
+            Self::Adopted(adopted) => adopted.address(),
         }
     }
 
@@ -106,12 +119,13 @@ impl Held {
         match self {
             Self::Own(block) => usize::try_from(block.len()).unwrap_or(usize::MAX), // it was a `usize` when it was asked for
             Self::Imported(held) => held.len,
+            Self::Adopted(adopted) => adopted.len(),
         }
     }
 }
 
 fn not_ours() -> CudaError {
-    CudaError::Refused("memory of another process is not written here".to_owned())
+    CudaError::Refused("memory of another process or library is not written here".to_owned())
 }
 
 /// How far writing is.
@@ -155,6 +169,8 @@ pub(super) struct CudaStorage {
     failure: Mutex<Option<CudaError>>,
     /// The same bytes for readers without the device.
     host: Mutex<Option<Arc<dyn Storage>>>,
+    /// Adopted bytes in a block of ours, for readers in other processes.
+    shared: Mutex<Option<StorageRef>>,
 }
 
 impl CudaStorage {
@@ -163,7 +179,7 @@ impl CudaStorage {
         Self::new(Held::Own(block), inner, FRESH)
     }
 
-    /// Memory whose word stands for the end of writing.
+    /// Memory whose word, or event, stands for the end of writing.
     pub(super) fn written(held: Held, inner: &Arc<Inner>) -> Self {
         Self::new(held, inner, WRITTEN)
     }
@@ -175,6 +191,7 @@ impl CudaStorage {
             state: AtomicU8::new(state),
             failure: Mutex::new(None),
             host: Mutex::new(None),
+            shared: Mutex::new(None),
         }
     }
 
@@ -222,6 +239,20 @@ impl CudaStorage {
         }
     }
 
+    /// The copy in a block of ours, which the first who asks makes.
+    pub(super) fn shared<E>(
+        &self,
+        copy: impl FnOnce() -> Result<StorageRef, E>,
+    ) -> Result<StorageRef, E> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = shared.as_ref() {
+            return Ok(shared.clone());
+        }
+        let made = copy()?;
+        *shared = Some(made.clone());
+        Ok(made)
+    }
+
     /// One copy at the speed of the link, for all readers of this frame.
     fn copy_into(&self, pool: &dyn HostPool) -> Result<Arc<dyn Storage>, AccessError> {
         self.check_written()?;
@@ -230,7 +261,7 @@ impl CudaStorage {
         let context = self.held.context();
         let mapping = block.mapping();
         let _registered = mapping.attach(|| super::access::register(context, &mapping))?;
-        let stream = self.inner.copies(context)?;
+        let stream = &self.inner.copies(context)?.to_host;
         super::access::copy_out(stream, &self.held, &mut block)?;
         Ok(block.freeze())
     }
@@ -271,7 +302,7 @@ impl Storage for CudaStorage {
         if host.is_none() {
             match self.copy_into(&**pool) {
                 Ok(copied) => *host = Some(copied),
-                Err(error) => self.inner.no_host_copy(&error),
+                Err(error) => self.inner.notes.no_host_copy(&error),
             }
         }
         host.clone()

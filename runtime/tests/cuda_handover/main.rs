@@ -11,6 +11,10 @@
     reason = "a test fails by panicking; some files are the measurements' too"
 )]
 
+#[allow(unsafe_code)] // memory of others
+mod adopt;
+#[allow(unsafe_code)] // a call into the driver
+mod broken;
 mod frames;
 #[allow(unsafe_code)] // calls into the driver
 mod gpu;
@@ -18,6 +22,8 @@ mod kills;
 #[allow(unsafe_code)] // maps shared words
 mod link;
 mod local;
+#[path = "../common/log.rs"]
+mod log;
 mod other;
 mod peers;
 mod queue;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rosidl_buffer_runtime::cuda::{AccessError, CudaStream};
 use rosidl_buffer_runtime::{BackendError, Loss};
 
+use crate::broken;
 use crate::gpu::words;
 use crate::link::{Frame, Link, SLOTS, from_words};
 use crate::peers;
@@ -109,6 +110,8 @@ fn second_process() {
         "hold" => hold(&side, &link),
         "vandal" => vandal(&side, &link),
         "survivor" => survive(&side, &link),
+        "broken-writer" => broken::write(&side, &link, role[1]),
+        "broken-reader" => broken::read(&side, &link),
         "leaver" => leave(&side, &link),
         "writer" => write(&side, &link, number(1), Duration::from_micros(number(2))),
         other => panic!("what is {other:?}?"),

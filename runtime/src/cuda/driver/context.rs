@@ -44,7 +44,7 @@ impl Context {
         &self.device
     }
 
-    pub(super) fn handle(&self) -> CUcontext {
+    pub(crate) fn handle(&self) -> CUcontext {
         self.handle
     }
 

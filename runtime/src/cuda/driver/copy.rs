@@ -58,7 +58,6 @@ impl Stream {
     /// # Safety
     /// Both ranges are valid for the copy until it is done on the stream; nothing else writes to either, nor reads the target,
     /// meanwhile; they do not overlap.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) unsafe fn dtod_async(
         &self,
         to: CUdeviceptr,

@@ -118,7 +118,6 @@ impl Stream {
 
     /// What is put on this stream from now on runs after all that the event stood for when it was last recorded. Does not wait
     /// on the host. The event may be another device's or another process's.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn wait(&self, event: &Event) -> Result<(), CudaError> {
         let _current = self.enter()?;
         let driver = self.context.driver;

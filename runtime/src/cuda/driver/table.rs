@@ -80,6 +80,7 @@ functions! {
     cuMemMap(CUdeviceptr, usize, usize, AllocationHandle, c_ulonglong);
     cuMemUnmap(CUdeviceptr, usize);
     cuMemSetAccess(CUdeviceptr, usize, *const AccessDescription, usize);
+    cuPointerGetAttribute(*mut c_void, c_int, CUdeviceptr);
     cuEventCreate(*mut CUevent, c_uint);
     cuEventDestroy_v2(CUevent);
     cuEventRecord(CUevent, CUstream);

@@ -1,0 +1,78 @@
+//! What is said once, and not for each frame: that frames take a longer way than their reader or writer may think.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::access::AccessError;
+
+/// What a backend has said.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    no_host: AtomicBool,
+    copied: AtomicBool,
+    not_copied: AtomicBool,
+}
+
+fn is_first(said: &AtomicBool) -> bool {
+    !said.load(Ordering::Relaxed) && !said.swap(true, Ordering::Relaxed)
+}
+
+impl Notes {
+    /// A frame could not be brought into shared host memory.
+    pub(super) fn no_host_copy(&self, error: &AccessError) {
+        if is_first(&self.no_host) {
+            tracing::warn!(%error, "readers without a GPU get bytes, no shared host memory (said once)");
+        }
+    }
+
+    /// Adopted memory was copied.
+    pub(super) fn adopted_copy(&self) {
+        if is_first(&self.copied) {
+            tracing::info!(
+                "adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once)"
+            );
+        }
+    }
+
+    /// Adopted memory should have been copied.
+    pub(super) fn no_adopted_copy(&self, error: &AccessError) {
+        if is_first(&self.not_copied) {
+            tracing::warn!(%error, "adopted memory could not be copied on the device; readers in other processes get bytes (said once)");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/common/log.rs"]
+mod log;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_said_once() {
+        let notes = Notes::default();
+        let said = log::collect(|| {
+            for _ in 0..3 {
+                notes.no_host_copy(&AccessError::NotWritten);
+                notes.adopted_copy();
+                notes.no_adopted_copy(&AccessError::Shared);
+            }
+        });
+        let cause = |error: AccessError| format!("error={error}");
+        assert_eq!(
+            said,
+            [
+                format!(
+                    "WARN readers without a GPU get bytes, no shared host memory (said once) {}",
+                    cause(AccessError::NotWritten)
+                ),
+                "INFO adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once)".to_owned(),
+                format!(
+                    "WARN adopted memory could not be copied on the device; readers in other processes get bytes (said once) {}",
+                    cause(AccessError::Shared)
+                ),
+            ]
+        );
+    }
+}
