@@ -150,10 +150,14 @@ fn nothing_works(side: &Side, good: &Buffer<u8>, late: &Buffer<u8>) {
     let said = |error: AccessError| error.to_string();
     let cuda = &side.cuda;
     let device = cuda.devices().next().unwrap().uuid();
-    let new_block = || cuda.allocate_buffer(64 << 20).map(drop).map_err(said);
-    fails("a new stream", cuda.new_stream().map(drop).map_err(said));
-    fails("a new block", new_block());
     let stream = &side.stream;
+    // Memory can still be had, since it belongs to no context; nothing can be done with it.
+    let new_block = || {
+        let mut buffer = cuda.allocate_buffer(64 << 20)?;
+        cuda.from_output_buffer(&mut buffer, stream)?.finish()
+    };
+    fails("a new stream", cuda.new_stream().map(drop).map_err(said));
+    fails("writing a new block", new_block().map_err(said));
     let copied = cuda.to_buffer(&[1, 2, 3], stream);
     fails("bytes for the device", copied.map(drop).map_err(said));
     let bytes = |buffer: &Buffer<u8>| buffer.to_vec().map(drop).map_err(|e| e.to_string());

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rosidl_buffer_runtime::conformance::{self, Pair};
 use rosidl_buffer_runtime::cuda::{AccessError, CudaBackend};
-use rosidl_buffer_runtime::{AllocateError, Buffer, BufferBackend as _};
+use rosidl_buffer_runtime::{AllocateError, Buffer, BufferBackend as _, HostPool, HostWrite};
 
+use crate::log;
 use crate::side::{Side, eventually};
 
 const MB: usize = 1 << 20;
@@ -234,6 +235,35 @@ fn out_of_memory_is_an_error_and_passes() {
         ),
         "{error}"
     );
+}
+
+/// Host memory that is used up.
+struct NoPool;
+
+impl HostPool for NoPool {
+    fn allocate_host(&self, asked: usize) -> Result<Box<dyn HostWrite>, AllocateError> {
+        let asked = asked as u64;
+        Err(AllocateError::TooLarge { asked, limit: 0 })
+    }
+}
+
+#[test]
+fn without_host_memory_readers_get_bytes_and_that_is_said_once() {
+    let Some(side) = Side::with(CudaBackend::builder().host_pool(Arc::new(NoPool))) else {
+        return;
+    };
+    let said = log::collect(|| {
+        for frame in 0..3 {
+            let buffer = side.write(MB, frame, Duration::ZERO).unwrap();
+            assert!(buffer.storage().unwrap().host_storage().is_none());
+            assert_eq!(buffer.to_vec().unwrap().len(), MB, "the bytes");
+        }
+    });
+    let cause = NoPool.allocate_host(MB).err().unwrap();
+    let line = format!(
+        "WARN readers without a GPU get bytes, no shared host memory (said once) error={cause}"
+    );
+    assert_eq!(said, [line]);
 }
 
 /// Per thread, and a stream that somebody else made.

@@ -89,7 +89,7 @@ impl CudaBackend {
         Ok(Buffer::from_bytes_storage(storage.into_inner()))
     }
 
-    /// A buffer of a slice of cudarc's, as [`adopt`](Self::adopt) makes it: after all work on it that cudarc knows of.
+    /// A buffer of a slice of cudarc's (0.19), as [`adopt`](Self::adopt) makes it: after all work on it that cudarc knows of.
     ///
     /// # Errors
     /// As [`adopt`](Self::adopt); [`CudaError::Refused`] when the slice is not in the device's primary context.

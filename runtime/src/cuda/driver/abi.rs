@@ -20,6 +20,8 @@ pub(super) const SUCCESS: Status = sys::CUresult::CUDA_SUCCESS as Status;
 pub(super) const OUT_OF_MEMORY: Status = sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY as Status;
 pub(super) const NOT_READY: Status = sys::CUresult::CUDA_ERROR_NOT_READY as Status;
 pub(super) const DEINITIALIZED: Status = sys::CUresult::CUDA_ERROR_DEINITIALIZED as Status;
+pub(super) const CONTEXT_IS_DESTROYED: Status =
+    sys::CUresult::CUDA_ERROR_CONTEXT_IS_DESTROYED as Status;
 pub(super) const INVALID_VALUE: Status = sys::CUresult::CUDA_ERROR_INVALID_VALUE as Status;
 
 /// Attributes of a device. Some versions of the bindings lack the last one.

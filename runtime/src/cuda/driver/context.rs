@@ -5,9 +5,10 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use super::abi::CUcontext;
+use super::abi::{self, CUcontext, Status};
 use super::device::Device;
 use super::error::CudaError;
 use super::library::Driver;
@@ -17,6 +18,8 @@ pub(crate) struct Context {
     pub(super) driver: &'static Driver,
     handle: CUcontext,
     device: Device,
+    /// Some call said that it does not exist any more: streams and events of it are addresses of something else by now.
+    destroyed: AtomicBool,
 }
 
 // SAFETY: a context may be used from all threads; the handle is an address that only the driver looks behind.
@@ -37,6 +40,7 @@ impl Context {
             driver,
             handle,
             device: device.clone(),
+            destroyed: AtomicBool::new(false),
         }))
     }
 
@@ -54,24 +58,43 @@ impl Context {
         let (mut free, mut total) = (0, 0);
         // SAFETY: both pointers are valid for one number each.
         let status = unsafe { (self.driver.table.cuMemGetInfo_v2)(&raw mut free, &raw mut total) };
-        self.driver.check("cuMemGetInfo_v2", status)?;
+        self.check("cuMemGetInfo_v2", status)?;
         Ok((free as u64, total as u64))
+    }
+
+    /// Whether handles of this context may be given to the driver: not in a forked child, and not after another library of the
+    /// process destroyed the context.
+    pub(super) fn check_usable(&self) -> Result<(), CudaError> {
+        if self.driver.is_child() {
+            return Err(CudaError::Forked);
+        }
+        if self.destroyed.load(Ordering::Relaxed) {
+            let uuid = self.device.uuid();
+            return Err(CudaError::Destroyed { uuid });
+        }
+        Ok(())
+    }
+
+    /// A status of a call on this context as a result.
+    pub(super) fn check(&self, call: &'static str, status: Status) -> Result<(), CudaError> {
+        if status == abi::CONTEXT_IS_DESTROYED {
+            self.destroyed.store(true, Ordering::Relaxed);
+        }
+        self.driver.check(call, status)
     }
 
     /// Makes this context the thread's current one until the guard goes. One call if it is already, three if not.
     pub(crate) fn enter(&self) -> Result<Current<'_>, CudaError> {
-        if self.driver.is_child() {
-            return Err(CudaError::Forked);
-        }
+        self.check_usable()?;
         let mut current = core::ptr::null_mut();
         // SAFETY: the pointer is valid for one handle.
         let status = unsafe { (self.driver.table.cuCtxGetCurrent)(&raw mut current) };
-        self.driver.check("cuCtxGetCurrent", status)?;
+        self.check("cuCtxGetCurrent", status)?;
         let pushed = current != self.handle;
         if pushed {
             // SAFETY: the context is retained, so it exists; the guard pops it again on this thread.
             let status = unsafe { (self.driver.table.cuCtxPushCurrent_v2)(self.handle) };
-            self.driver.check("cuCtxPushCurrent_v2", status)?;
+            self.check("cuCtxPushCurrent_v2", status)?;
         }
         Ok(Current {
             driver: self.driver,
@@ -84,7 +107,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        if self.driver.is_child() {
+        if self.check_usable().is_err() {
             return;
         }
         // SAFETY: retained once by this value; streams, events and memory that need it hold a reference to this value.

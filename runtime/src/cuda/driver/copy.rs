@@ -30,7 +30,7 @@ impl Stream {
         let status = unsafe {
             (driver.table.cuMemcpyHtoDAsync_v2)(to, from.cast::<c_void>(), len, self.handle())
         };
-        driver.check("cuMemcpyHtoDAsync_v2", status)
+        self.context().check("cuMemcpyHtoDAsync_v2", status)
     }
 
     /// Copies `len` bytes from the device to the host.
@@ -50,7 +50,7 @@ impl Stream {
         let status = unsafe {
             (driver.table.cuMemcpyDtoHAsync_v2)(to.cast::<c_void>(), from, len, self.handle())
         };
-        driver.check("cuMemcpyDtoHAsync_v2", status)
+        self.context().check("cuMemcpyDtoHAsync_v2", status)
     }
 
     /// Copies `len` bytes within what this stream's device can access: its own memory, and mappings of another device's.
@@ -68,7 +68,7 @@ impl Stream {
         let driver = self.context().driver;
         // SAFETY: the caller's promise; the stream is alive.
         let status = unsafe { (driver.table.cuMemcpyDtoDAsync_v2)(to, from, len, self.handle()) };
-        driver.check("cuMemcpyDtoDAsync_v2", status)
+        self.context().check("cuMemcpyDtoDAsync_v2", status)
     }
 
     /// Copies `len` bytes between two devices; without peer access the driver goes through the host.
@@ -94,7 +94,7 @@ impl Stream {
                 self.handle(),
             )
         };
-        driver.check("cuMemcpyPeerAsync", status)
+        self.context().check("cuMemcpyPeerAsync", status)
     }
 
     /// Sets `len` bytes of the device's memory.
@@ -112,7 +112,7 @@ impl Stream {
         let driver = self.context().driver;
         // SAFETY: the caller's promise; the stream is alive.
         let status = unsafe { (driver.table.cuMemsetD8Async)(to, value, len, self.handle()) };
-        driver.check("cuMemsetD8Async", status)
+        self.context().check("cuMemsetD8Async", status)
     }
 }
 
@@ -132,7 +132,7 @@ impl Context {
         let _current = self.enter()?;
         // SAFETY: the caller's promise.
         let status = unsafe { (self.driver.table.cuMemcpyHtoD_v2)(to, from.cast::<c_void>(), len) };
-        self.driver.check("cuMemcpyHtoD_v2", status)
+        self.check("cuMemcpyHtoD_v2", status)
     }
 
     /// Copies `len` bytes from the device to the host.
@@ -149,7 +149,7 @@ impl Context {
         let _current = self.enter()?;
         // SAFETY: the caller's promise.
         let status = unsafe { (self.driver.table.cuMemcpyDtoH_v2)(to.cast::<c_void>(), from, len) };
-        self.driver.check("cuMemcpyDtoH_v2", status)
+        self.check("cuMemcpyDtoH_v2", status)
     }
 
     /// Copies `len` bytes on the device. The host does not wait for this one; a later call that waits does.
@@ -166,7 +166,7 @@ impl Context {
         let _current = self.enter()?;
         // SAFETY: the caller's promise.
         let status = unsafe { (self.driver.table.cuMemcpyDtoD_v2)(to, from, len) };
-        self.driver.check("cuMemcpyDtoD_v2", status)
+        self.check("cuMemcpyDtoD_v2", status)
     }
 
     /// Sets `len` bytes of the device's memory. The host does not wait for this one either.
@@ -183,7 +183,7 @@ impl Context {
         let _current = self.enter()?;
         // SAFETY: the caller's promise.
         let status = unsafe { (self.driver.table.cuMemsetD8_v2)(to, value, len) };
-        self.driver.check("cuMemsetD8_v2", status)
+        self.check("cuMemsetD8_v2", status)
     }
 }
 
@@ -219,7 +219,7 @@ impl Registered {
         let start = start.cast::<c_void>();
         // SAFETY: the caller's promise.
         let status = unsafe { (context.driver.table.cuMemHostRegister_v2)(start, len, flags) };
-        context.driver.check("cuMemHostRegister_v2", status)?;
+        context.check("cuMemHostRegister_v2", status)?;
         Ok(Self {
             context: Arc::clone(context),
             start,

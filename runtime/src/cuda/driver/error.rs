@@ -70,6 +70,14 @@ pub enum CudaError {
         "this process was forked after CUDA was started in its parent, and CUDA does not work in such a child; start the child with `exec`, or fork before CUDA is used"
     )]
     Forked,
+    /// Another library of this process destroyed the device's context (`cuDevicePrimaryCtxReset`, `cudaDeviceReset`).
+    #[error(
+        "the CUDA context of {uuid} was destroyed by another library of this process, and all that was made in it is gone; start the process anew, and do not reset the device while buffers are in use"
+    )]
+    Destroyed {
+        /// The device.
+        uuid: DeviceUuid,
+    },
     /// No device of this process is the one that is meant.
     #[error("no device here is {uuid}; does CUDA_VISIBLE_DEVICES hide it?")]
     NoSuchDevice {
@@ -117,7 +125,8 @@ impl CudaError {
     /// Whether all later calls of this process on the same device fail too, so that only a new process helps: a kernel
     /// that faulted, a device that was lost, a context that was destroyed.
     pub fn is_sticky(&self) -> bool {
-        matches!(self, Self::Call { code, .. } if STICKY.contains(code))
+        matches!(self, Self::Destroyed { .. })
+            || matches!(self, Self::Call { code, .. } if STICKY.contains(code))
     }
 
     /// Whether the device's memory is used up.
@@ -182,7 +191,9 @@ impl From<CudaError> for io::Error {
             CudaError::NoSuchDevice { .. } | CudaError::NotOpened { .. } => io::ErrorKind::NotFound,
             CudaError::Refused(_) => io::ErrorKind::InvalidData,
             CudaError::Call { .. } if error.is_out_of_memory() => io::ErrorKind::OutOfMemory,
-            CudaError::Call { .. } | CudaError::Forked => io::ErrorKind::Other,
+            CudaError::Call { .. } | CudaError::Forked | CudaError::Destroyed { .. } => {
+                io::ErrorKind::Other
+            }
         };
         Self::new(kind, error)
     }

@@ -24,7 +24,7 @@ pub(crate) enum Progress {
 
 impl Progress {
     pub(super) fn of(
-        driver: &Driver,
+        context: &Context,
         call: &'static str,
         status: Status,
     ) -> Result<Self, CudaError> {
@@ -32,7 +32,7 @@ impl Progress {
             Driver::count();
             return Ok(Self::Running);
         }
-        driver.check(call, status).map(|()| Self::Done)
+        context.check(call, status).map(|()| Self::Done)
     }
 }
 
@@ -56,7 +56,7 @@ impl Event {
         let status = unsafe {
             (context.driver.table.cuEventCreate)(&raw mut handle, abi::EVENT_DISABLE_TIMING)
         };
-        context.driver.check("cuEventCreate", status)?;
+        context.check("cuEventCreate", status)?;
         Ok(Self {
             context: Arc::clone(context),
             handle,
@@ -78,36 +78,32 @@ impl Event {
         let driver = self.context.driver;
         // SAFETY: both handles are alive.
         let status = unsafe { (driver.table.cuEventRecord)(self.handle, stream.handle()) };
-        driver.check("cuEventRecord", status)
+        self.context.check("cuEventRecord", status)
     }
 
     /// Whether the work that the event stands for is done. Does not wait.
     pub(crate) fn query(&self) -> Result<Progress, CudaError> {
+        self.context.check_usable()?;
         let driver = self.context.driver;
-        if driver.is_child() {
-            return Err(CudaError::Forked);
-        }
         // SAFETY: the handle is alive.
         let status = unsafe { (driver.table.cuEventQuery)(self.handle) };
-        Progress::of(driver, "cuEventQuery", status)
+        Progress::of(&self.context, "cuEventQuery", status)
     }
 
     /// Waits on the host for the work that the event stands for. Not for the path of a frame.
     pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
+        self.context.check_usable()?;
         let driver = self.context.driver;
-        if driver.is_child() {
-            return Err(CudaError::Forked);
-        }
         // SAFETY: the handle is alive.
         let status = unsafe { (driver.table.cuEventSynchronize)(self.handle) };
-        driver.check("cuEventSynchronize", status)
+        self.context.check("cuEventSynchronize", status)
     }
 }
 
 impl Drop for Event {
     fn drop(&mut self) {
         let driver = self.context.driver;
-        if driver.is_child() {
+        if self.context.check_usable().is_err() {
             return;
         }
         // SAFETY: made or opened by this value and destroyed once; the driver keeps what waits for it until that is over.

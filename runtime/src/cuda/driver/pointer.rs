@@ -19,7 +19,7 @@ impl Context {
                 address,
             )
         };
-        self.driver.check("cuPointerGetAttribute", status)?;
+        self.check("cuPointerGetAttribute", status)?;
         if kind != abi::MEMORY_TYPE_DEVICE {
             return Err(CudaError::Refused(format!(
                 "there is no memory of a device at {address:#x}; `to_buffer` copies from the host"
@@ -34,7 +34,7 @@ impl Context {
                 address,
             )
         };
-        self.driver.check("cuPointerGetAttribute", status)?;
+        self.check("cuPointerGetAttribute", status)?;
         let own = self.device().ordinal();
         if ordinal != own {
             return Err(CudaError::Refused(format!(

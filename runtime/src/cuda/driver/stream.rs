@@ -45,7 +45,7 @@ impl Stream {
         let status = unsafe {
             (context.driver.table.cuStreamCreate)(&raw mut handle, abi::STREAM_NON_BLOCKING)
         };
-        context.driver.check("cuStreamCreate", status)?;
+        context.check("cuStreamCreate", status)?;
         Ok(Self {
             context: Arc::clone(context),
             handle,
@@ -110,9 +110,7 @@ impl Stream {
         if self.handle.addr() <= abi::STREAM_PER_THREAD {
             return self.context.enter().map(Some);
         }
-        if self.context.driver.is_child() {
-            return Err(CudaError::Forked);
-        }
+        self.context.check_usable()?;
         Ok(None)
     }
 
@@ -123,7 +121,7 @@ impl Stream {
         let driver = self.context.driver;
         // SAFETY: both handles are alive; there are no flags.
         let status = unsafe { (driver.table.cuStreamWaitEvent)(self.handle, event.handle(), 0) };
-        driver.check("cuStreamWaitEvent", status)
+        self.context.check("cuStreamWaitEvent", status)
     }
 
     /// Whether all work on this stream is done.
@@ -133,7 +131,7 @@ impl Stream {
         let driver = self.context.driver;
         // SAFETY: the handle is alive.
         let status = unsafe { (driver.table.cuStreamQuery)(self.handle) };
-        Progress::of(driver, "cuStreamQuery", status)
+        Progress::of(&self.context, "cuStreamQuery", status)
     }
 
     /// Waits on the host until all work on this stream is done. Not for the path of a frame.
@@ -142,14 +140,14 @@ impl Stream {
         let driver = self.context.driver;
         // SAFETY: the handle is alive.
         let status = unsafe { (driver.table.cuStreamSynchronize)(self.handle) };
-        driver.check("cuStreamSynchronize", status)
+        self.context.check("cuStreamSynchronize", status)
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
         let driver = self.context.driver;
-        if !self.own || driver.is_child() {
+        if !self.own || self.context.check_usable().is_err() {
             return;
         }
         // SAFETY: made by this value and destroyed once; work on it is finished by the driver first.

@@ -22,7 +22,7 @@ impl Stream {
         let status = unsafe {
             (driver.table.cuStreamWriteValue64_v2)(self.handle(), word, value, abi::WRITE_AFTER_ALL)
         };
-        driver.check("cuStreamWriteValue64_v2", status)
+        self.context().check("cuStreamWriteValue64_v2", status)
     }
 
     /// What is put on this stream from now on runs once the word is at least `value`, as signed numbers that may wrap. Does
@@ -41,7 +41,7 @@ impl Stream {
         let status = unsafe {
             (driver.table.cuStreamWaitValue64_v2)(self.handle(), word, value, abi::WAIT_AT_LEAST)
         };
-        driver.check("cuStreamWaitValue64_v2", status)
+        self.context().check("cuStreamWaitValue64_v2", status)
     }
 }
 
@@ -55,9 +55,7 @@ impl Registered {
         let status = unsafe {
             (context.driver.table.cuMemHostGetDevicePointer_v2)(&raw mut address, start, 0)
         };
-        context
-            .driver
-            .check("cuMemHostGetDevicePointer_v2", status)?;
+        context.check("cuMemHostGetDevicePointer_v2", status)?;
         Ok(address)
     }
 }

@@ -129,9 +129,12 @@ fn what_a_new_block_costs() {
     };
     println!("\n| ms of, one block | 1 MiB | 64 MiB | 1 GiB |\n|---|---|---|---|");
     let sizes = [2 << 20, SIZE, 1 << 30].map(|size| usize::try_from(size).unwrap());
-    let rows: Vec<[Duration; 6]> = sizes
+    let stream = Stream::new(&context).unwrap();
+    let rows: Vec<[Duration; 7]> = sizes
         .iter()
         .map(|&size| {
+            let target = Allocation::create(&context, size).unwrap();
+            let target = Mapped::new(&context, &target, size, Access::ReadWrite).unwrap();
             let mut start = Instant::now();
             let mut lap = || {
                 let now = Instant::now();
@@ -147,8 +150,21 @@ fn what_a_new_block_costs() {
             let imported = lap();
             let read_only = Mapped::new(&context, &again, size, Access::Read).unwrap();
             let mapped_again = lap();
+            // SAFETY: both are mapped and so long; waited for.
+            unsafe { stream.dtod_async(target.address(), mapped.address(), size) }.unwrap();
+            stream.synchronize().unwrap();
+            let copied = lap();
             drop((read_only, again, mapped, allocation));
-            [created, mapped_in, exported, imported, mapped_again, lap()]
+            let given_back = lap();
+            [
+                created,
+                mapped_in,
+                exported,
+                imported,
+                mapped_again,
+                copied,
+                given_back,
+            ]
         })
         .collect();
     let names = [
@@ -157,6 +173,7 @@ fn what_a_new_block_costs() {
         "export the memory",
         "import",
         "map read-only",
+        "copy on the device, waited for",
         "give all back",
     ];
     for (i, name) in names.iter().enumerate() {

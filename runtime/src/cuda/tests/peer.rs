@@ -112,7 +112,8 @@ impl Peer {
         self.connection.take();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(3) {
-            if self.child.try_wait().unwrap().is_some() {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "the second process: {status}");
                 return Some(start.elapsed());
             }
             std::thread::sleep(Duration::from_millis(1));
