@@ -8,55 +8,33 @@ token, attachment, and the pixels of the pattern.
 
 import os
 import queue
-import socket
-import struct
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
-import xxhash
-import zenoh
 
 from ros_types import load
+from zenoh_peer import (attachment, dds_type, endpoint_token, free_port, gid_of, node_token, open_session,
+                        read_attachment, start, wait_for)
 
 DOMAIN = 77
-TYPE = "sensor_msgs::msg::dds_::Image_"
+TYPE = "sensor_msgs/msg/Image"
 HASH = "RIHS01_d31d41a9a4c4bc8eae9be757b0beed306564f7526c88ea6a4588fb9582527d47"
-KEY = f"{DOMAIN}/camera/image/{TYPE}/{HASH}"
+KEY = f"{DOMAIN}/camera/image/{dds_type(TYPE)}/{HASH}"
 FRAMES, WIDTH, HEIGHT, RUN = 10, 320, 200, "py"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def open_session(port):
-    """A peer that knows one address, as an rmw_zenoh node knows its router's."""
-    config = zenoh.Config()
-    config.insert_json5("mode", '"peer"')
-    config.insert_json5("scouting/multicast/enabled", "false")
-    config.insert_json5("listen/endpoints", f'["tcp/127.0.0.1:{port}"]')
-    config.insert_json5("connect/endpoints", "[]")
-    return zenoh.open(config)
-
-
 def start_camera(program, role, port, output):
-    """One half of the camera, told where we listen; nothing else differs from what a user starts."""
-    env = dict(os.environ, ROS_DOMAIN_ID=str(DOMAIN), ZENOH_CONFIG_OVERRIDE=f'connect/endpoints=["tcp/127.0.0.1:{port}"]')
+    """One half of the camera."""
     args = ["--role", role, "--run", RUN, "--frames", str(FRAMES), "--width", str(WIDTH), "--height", str(HEIGHT)]
-    return subprocess.Popen([program, *args, "--output", output], env=env, stdout=subprocess.PIPE, text=True)
+    return start([program, *args, "--output", output], DOMAIN, port)
 
 
 def token(session, kind):
     """The liveliness token of an endpoint with default QoS, and that of its node."""
-    base = f"@ros2_lv/{DOMAIN}/{session.info.zid()}/0"
-    node = f"{base}/0/NN/%/%/python_peer"
-    endpoint = f"{base}/10/{kind}/%/%/python_peer/%camera%image/{TYPE}/{HASH}/::,:,:,:,,"
-    return [session.liveliness().declare_token(text) for text in (node, endpoint)]
+    texts = (node_token(session, DOMAIN), endpoint_token(session, DOMAIN, kind, "camera/image", TYPE, HASH))
+    return [session.liveliness().declare_token(text) for text in texts]
 
 
 def pattern():
@@ -99,11 +77,9 @@ def receive_from_rust(program, store, output):
         gids, timestamps = set(), []
         for number in range(FRAMES):
             sample = samples.get(timeout=30)
-            attachment = sample.attachment.to_bytes()
-            assert len(attachment) == 33, attachment
-            sequence, stamp, length = struct.unpack_from("<qqB", attachment)
-            assert (sequence, length) == (number + 1, 16), attachment
-            gids.add(attachment[17:])
+            sequence, stamp, gid = read_attachment(sample.attachment)
+            assert sequence == number + 1
+            gids.add(gid)
             timestamps.append(stamp)
             message = store.deserialize_cdr(sample.payload.to_bytes(), "sensor_msgs/msg/Image")
             assert (message.width, message.height, message.step, message.encoding) == (WIDTH, HEIGHT, 3 * WIDTH, "rgb8")
@@ -116,19 +92,14 @@ def receive_from_rust(program, store, output):
             seen.append(str(tokens.get().key_expr))
         # Entity 0 and up; default QoS but for the depth, since 42 is rmw_zenoh's default and ours asks for 10.
         publisher = [text for text in seen if "/MP/%/%/camera_publisher/%camera%image/" in text]
-        assert publisher and publisher[0].split("/")[10:12] == [TYPE, HASH], seen
+        assert publisher and publisher[0].split("/")[10:12] == [dds_type(TYPE), HASH], seen
         assert publisher[0].split("/")[12] == "::,10:,:,:,,", publisher
         assert publisher[0].split("/")[13].startswith("backends:cpu:;shm:1."), publisher
         assert any("/NN/%/%/camera_publisher" in text for text in seen), seen
-        assert gids == {xxh3_gid(publisher[0])}
+        assert gids == {gid_of(publisher[0])}
         for declared in [subscriber, watcher, *own]:
             declared.undeclare()
     print(f"zenoh: python received {FRAMES} frames from Rust, tokens and attachments as rmw_zenoh's")
-
-
-def xxh3_gid(text):
-    """The GID of a token: XXH3-128, low half first."""
-    return xxhash.xxh3_128(text.encode()).intdigest().to_bytes(16, "little")
 
 
 def send_to_rust(program, store, output):
@@ -141,16 +112,12 @@ def send_to_rust(program, store, output):
         camera = start_camera(program, "subscriber", port, output)
         while "/MS/%/%/camera_subscriber/%camera%image/" not in str(tokens.get(timeout=30).key_expr):
             pass
-        deadline = time.monotonic() + 10
-        while not publisher.matching_status.matching:
-            assert time.monotonic() < deadline, "no subscriber matched"
-            time.sleep(0.01)
+        wait_for("a subscriber is matched", lambda: publisher.matching_status.matching)
         for number in range(FRAMES):
-            attachment = struct.pack("<qqB16s", number + 1, time.time_ns(), 16, bytes(range(16)))
             payload = bytes(store.serialize_cdr(image(store, number), "sensor_msgs/msg/Image"))
             if number == 1:
                 payload += b"\xab" * 88  # Fast CDR leaves such a tail
-            publisher.put(payload, attachment=attachment)
+            publisher.put(payload, attachment=attachment(number + 1, bytes(range(16))))
             time.sleep(0.01)
         line = camera.communicate(timeout=60)[0].strip()
         assert camera.returncode == 0, line
