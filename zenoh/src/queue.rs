@@ -49,6 +49,8 @@ struct State<T> {
     dropped: u64,
     closed: bool,
     wakers: Vec<Waker>,
+    /// Somebody may sleep in `take` since readers were woken last.
+    asleep: bool,
 }
 
 impl<T> Queue<T> {
@@ -58,6 +60,7 @@ impl<T> Queue<T> {
             dropped: 0,
             closed: false,
             wakers: Vec::new(),
+            asleep: false,
         };
         Self {
             depth,
@@ -107,15 +110,18 @@ impl<T> Queue<T> {
             }
             state = match wait {
                 Wait::No => return Taken::Nothing,
-                Wait::Forever => self
-                    .ready
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                Wait::Forever => {
+                    state.asleep = true;
+                    self.ready
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Taken::Nothing;
                     }
+                    state.asleep = true;
                     self.ready
                         .wait_timeout(state, left)
                         .unwrap_or_else(PoisonError::into_inner)
@@ -145,8 +151,12 @@ impl<T> Queue<T> {
     /// Wakes everybody: a future that was given up would swallow a single call.
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         let wakers = std::mem::take(&mut state.wakers);
+        // Asking the kernel to wake nobody costs more than all the rest here.
+        let asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        self.ready.notify_all();
+        if asleep {
+            self.ready.notify_all();
+        }
         if !wakers.is_empty() {
             later(move || wakers.into_iter().for_each(Waker::wake));
         }
