@@ -6,7 +6,9 @@ use rosidl_buffer_runtime::{DecodeError, EncodeError};
 
 use crate::{
     action::{GoalId, GoalStatus},
+    arguments::ArgumentError,
     key::NameError,
+    parameters::ParameterError,
 };
 
 /// The result of this crate's operations.
@@ -21,6 +23,15 @@ pub enum Error {
     /// A name breaks ROS's rules.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A ROS argument cannot be used.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentError),
+    /// Something is wrong with a parameter.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// A timer that would never stop calling.
+    #[error("a timer needs a period of at least a nanosecond")]
+    TimerPeriod,
     /// `ROS_DOMAIN_ID` is not a number.
     #[error(
         "ROS_DOMAIN_ID is {value:?}: set it to a whole number from 0 to 4294967295, or unset it for 0"

@@ -56,7 +56,10 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod arguments;
+mod builtin;
 mod client;
+mod clock;
 mod error;
 mod events;
 #[cfg(any(test, fuzzing))]
@@ -68,17 +71,21 @@ mod info;
 pub mod key;
 mod later;
 mod node;
+mod node_builder;
 mod options;
+mod parameters;
 mod publisher;
 mod qos;
 mod queue;
 mod reply;
 mod requests;
+mod rosout;
 mod routes;
 mod routing;
 mod sender;
 mod service;
 mod session;
+mod sim_time;
 mod subscription;
 mod type_descriptions;
 mod worker;
@@ -88,22 +95,35 @@ pub use action::{
     GoalId, GoalResponse, GoalResult, GoalStatus,
 };
 pub use client::Client;
+mod time;
+mod timer;
+
+pub use arguments::{ArgumentError, Arguments};
+pub use clock::{Clock, ClockSource, ClockType};
 pub use error::{Error, Result};
 pub use events::{CountStatus, Event, EventCallback, Events, IncompatibleQosStatus, MatchedStatus};
 pub use graph::{EndpointInfo, Graph, IgnoredTokens, NamesAndTypes, NodeName};
 pub use info::{
     Fallback, MessageInfo, PublicationStats, PublisherStats, Received, SubscriptionStats,
 };
-pub use node::{Node, NodeBuilder};
+pub use node::Node;
+pub use node_builder::NodeBuilder;
 pub use options::SubscriptionOptions;
+pub use parameters::{
+    MandatoryParameter, OnSetParametersCallback, OptionalParameter, Parameter, ParameterBuilder,
+    ParameterError, ParameterType, ParameterValue, ParameterVariant, ReadOnlyParameter,
+};
 pub use publisher::Publisher;
 pub use qos::{
     Durability, History, Liveliness, QosPolicy, QosProfile, Reliability, check_compatible,
 };
 pub use reply::Call;
 pub use requests::{RequestInfo, Responder, ServiceRequest, ServiceStats};
+pub use rosout::{LogSeverity, Logger};
 pub use service::{PolledService, Service};
 pub use session::{Context, ContextBuilder, DiscoveryRange};
 pub use subscription::{CallbackSubscription, Subscription};
+pub use time::{Time, TimeRangeError};
+pub use timer::Timer;
 
 pub use zenoh;

@@ -6,19 +6,21 @@ use rosidl_buffer_runtime::{BackendRegistry, Message, Service};
 use zenoh::{Wait as _, liveliness::LivelinessToken};
 
 use crate::{
+    arguments::{NameKind, Remapping},
+    builtin::Builtin,
+    clock::Clock,
     error::{Error, Result},
     info::MessageInfo,
-    key::{
-        Backend, Channel, ChannelKey, Endpoint, Entity, Gid, Token, TopicKey, check_namespace,
-        check_node_name, expand_topic_name,
-    },
+    key::{Backend, Channel, ChannelKey, Endpoint, Entity, Gid, Token, TopicKey},
+    node_builder::NodeBuilder,
     options::SubscriptionOptions,
+    parameters::Parameters,
     publisher::Publisher,
     qos::QosProfile,
-    service::BuiltinService,
+    rosout::{LogLevels, Logger},
     session::Context,
     subscription::{CallbackSubscription, Subscription},
-    type_descriptions::{self, GetTypeDescription, TypeUse, UsedType, UsedTypes},
+    type_descriptions::{TypeUse, UsedType, UsedTypes},
 };
 
 /// A ROS 2 node.
@@ -36,26 +38,27 @@ use crate::{
 #[derive(Clone)]
 pub struct Node {
     // In the order in which they go. `None` in the handles that the built-in endpoints themselves hold.
-    #[allow(dead_code, reason = "held to be dropped")]
     builtin: Option<Arc<Builtin>>,
     core: Arc<NodeCore>,
 }
 
-/// The endpoints that every node has by itself: they go when the last handle of the user's goes. They hold the node without
-/// them, or nobody would ever be the last.
-#[derive(Default)]
-pub(crate) struct Builtin {
-    _type_descriptions: Option<BuiltinService<GetTypeDescription>>,
-}
-
 pub(crate) struct NodeCore {
-    name: String,
-    namespace: String,
+    settings: Settings,
     id: u64,
     types: Arc<UsedTypes>,
     // Before the context: a token goes before its session.
     _token: LivelinessToken,
     pub(crate) context: Context,
+}
+
+/// What is said of a node before it is announced, all of it checked.
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) remapping: Remapping,
+    pub(crate) parameters: Arc<Parameters>,
+    pub(crate) clock: Clock,
+    pub(crate) log_levels: LogLevels,
 }
 
 impl Node {
@@ -69,20 +72,17 @@ impl Node {
 
     /// A node with settings of its own.
     pub fn builder(name: &str) -> NodeBuilder {
-        NodeBuilder {
-            name: name.to_owned(),
-            ..NodeBuilder::default()
-        }
+        NodeBuilder::new(name)
     }
 
     /// The name, without the namespace.
     pub fn name(&self) -> &str {
-        &self.core.name
+        &self.core.settings.name
     }
 
     /// The namespace; `/` for the root.
     pub fn namespace(&self) -> &str {
-        &self.core.namespace
+        &self.core.settings.namespace
     }
 
     /// Namespace and name.
@@ -100,20 +100,73 @@ impl Node {
         &self.core.context
     }
 
-    /// The full name of a topic: `~` is the node, a relative name is in the node's namespace.
+    /// The clock of ROS time, which a simulation sets when the parameter `use_sim_time` is true.
+    pub fn clock(&self) -> &Clock {
+        &self.core.settings.clock
+    }
+
+    /// Says things in this node's name, to `tracing` and on `/rosout`.
+    pub fn logger(&self) -> Logger {
+        let name = self.fully_qualified_name().replace('/', ".");
+        let rosout = self.builtin.as_deref().map(Builtin::rosout);
+        Logger::new(
+            name.trim_start_matches('.'),
+            &self.core.settings.log_levels,
+            self.clock(),
+            rosout.unwrap_or_default(),
+        )
+    }
+
+    pub(crate) fn parameters(&self) -> &Arc<Parameters> {
+        &self.core.settings.parameters
+    }
+
+    /// The full name of a topic: `~` is the node, a relative name is in the node's namespace, and remap rules are applied.
     ///
     /// # Errors
     /// When the name breaks ROS's rules.
     pub fn resolve_topic_name(&self, name: &str) -> Result<String> {
-        Ok(expand_topic_name(name, self.namespace(), self.name())?)
+        self.resolve(name, NameKind::Topic)
     }
 
-    /// The full name of a service, made as that of a topic.
+    /// The full name of a service, made as that of a topic, with the rules for services.
     ///
     /// # Errors
     /// When the name breaks ROS's rules.
     pub fn resolve_service_name(&self, name: &str) -> Result<String> {
-        Ok(expand_topic_name(name, self.namespace(), self.name())?)
+        self.resolve(name, NameKind::Service)
+    }
+
+    fn resolve(&self, name: &str, kind: NameKind) -> Result<String> {
+        let remapping = &self.core.settings.remapping;
+        Ok(remapping.resolve(name, kind, self.namespace(), self.name())?)
+    }
+
+    /// Announces a node, which has nothing built-in yet.
+    pub(crate) fn announce(context: Context, settings: Settings) -> Result<Self> {
+        let id = context.next_entity_id();
+        let Settings {
+            name, namespace, ..
+        } = &settings;
+        let token = token(&context, name, namespace, id, id, Entity::Node);
+        let core = NodeCore {
+            _token: declare_token(&context, &token, name)?,
+            settings,
+            id,
+            types: Arc::default(),
+            context,
+        };
+        Ok(Self {
+            builtin: None,
+            core: Arc::new(core),
+        })
+    }
+
+    pub(crate) fn with_builtin(self, builtin: Builtin) -> Self {
+        Self {
+            builtin: Some(Arc::new(builtin)),
+            ..self
+        }
     }
 
     /// This node without its built-in endpoints: what those hold.
@@ -292,7 +345,7 @@ fn token(
         session_id: context.zenoh_session().zid().to_string(),
         node_id,
         entity_id,
-        enclave: "/".to_owned(),
+        enclave: context.enclave().to_owned(),
         namespace: namespace.to_owned(),
         node_name: node_name.to_owned(),
         entity,
@@ -319,94 +372,5 @@ impl std::fmt::Debug for Node {
             .field("name", &self.fully_qualified_name())
             .field("context", self.context())
             .finish()
-    }
-}
-
-/// Settings of a [`Node`] before it is made.
-#[derive(Debug, Clone, Default)]
-pub struct NodeBuilder {
-    name: String,
-    namespace: String,
-    domain: Option<u32>,
-    context: Option<Context>,
-    without_type_descriptions: bool,
-}
-
-impl NodeBuilder {
-    /// The namespace, with or without its leading slash.
-    #[must_use]
-    pub fn namespace(mut self, namespace: &str) -> Self {
-        namespace.clone_into(&mut self.namespace);
-        self
-    }
-
-    /// The ROS domain, instead of `ROS_DOMAIN_ID`.
-    #[must_use]
-    pub fn domain_id(mut self, domain: u32) -> Self {
-        self.domain = Some(domain);
-        self
-    }
-
-    /// The context to live in, instead of one of its own.
-    #[must_use]
-    pub fn context(mut self, context: &Context) -> Self {
-        self.context = Some(context.clone());
-        self
-    }
-
-    /// Whether the node has the service `~/get_type_description`, by which others learn the types that it uses. By default
-    /// it has, as every ROS 2 node.
-    #[must_use]
-    pub fn start_type_description_service(mut self, on: bool) -> Self {
-        self.without_type_descriptions = !on;
-        self
-    }
-
-    /// Makes the node and announces it.
-    ///
-    /// # Errors
-    /// When a name breaks ROS's rules, the domain contradicts the context's, or the session does not open.
-    pub fn build(self) -> Result<Node> {
-        check_node_name(&self.name)?;
-        let namespace = check_namespace(&self.namespace)?;
-        let context = match (self.context, self.domain) {
-            (Some(context), Some(asked)) if asked != context.domain_id() => {
-                let context = context.domain_id();
-                return Err(Error::DomainConflict {
-                    node: self.name,
-                    asked,
-                    context,
-                });
-            }
-            (Some(context), _) => context,
-            (None, Some(domain)) => Context::builder().domain_id(domain).build()?,
-            (None, None) => Context::new()?,
-        };
-        let id = context.next_entity_id();
-        let token = token(&context, &self.name, &namespace, id, id, Entity::Node);
-        let token = declare_token(&context, &token, &self.name)?;
-        let core = NodeCore {
-            name: self.name,
-            namespace,
-            id,
-            types: Arc::default(),
-            _token: token,
-            context,
-        };
-        let node = Node {
-            builtin: None,
-            core: Arc::new(core),
-        };
-        let builtin = Builtin {
-            _type_descriptions: if self.without_type_descriptions {
-                None
-            } else {
-                Some(type_descriptions::serve(&node)?)
-            },
-        };
-        Ok(Node {
-            builtin: Some(Arc::new(builtin)),
-            ..node
-        })
     }
 }

@@ -30,9 +30,11 @@ use self::{
     rendezvous::Rendezvous,
 };
 use crate::{
+    arguments::Arguments,
     error::{Error, Result},
     graph::GraphCache,
-    node::{Node, NodeBuilder},
+    node::Node,
+    node_builder::NodeBuilder,
     worker::{Jobs, Worker},
 };
 
@@ -58,6 +60,7 @@ struct ContextInner {
     domain: u32,
     next_id: AtomicU64,
     backends: BackendRegistry,
+    arguments: Arguments,
     graph: GraphCache,
     worker: Worker,
     // Last: the graph's subscriber goes before its session.
@@ -71,6 +74,15 @@ impl Context {
     /// When one of the variables cannot be used, or the session does not open.
     pub fn new() -> Result<Self> {
         Self::builder().build()
+    }
+
+    /// As [`Context::new`], with the ROS arguments of this process's command line too, as launch files give them. A program
+    /// whose own arguments are of interest reads them with [`Arguments::from_env`] and [`ContextBuilder::arguments`].
+    ///
+    /// # Errors
+    /// As for [`Context::new`]; also when a ROS argument cannot be used.
+    pub fn default_from_env() -> Result<Self> {
+        Self::builder().arguments(Arguments::from_env()?).build()
     }
 
     /// A context with settings of its own.
@@ -104,6 +116,15 @@ impl Context {
     /// The Zenoh session underneath, for what this crate does not offer.
     pub fn zenoh_session(&self) -> &Session {
         self.inner.open.session()
+    }
+
+    /// The ROS arguments that all nodes of this context follow.
+    pub fn arguments(&self) -> &Arguments {
+        &self.inner.arguments
+    }
+
+    pub(crate) fn enclave(&self) -> &str {
+        self.inner.arguments.enclave.as_deref().unwrap_or("/")
     }
 
     pub(crate) fn graph(&self) -> &GraphCache {
@@ -150,6 +171,7 @@ pub struct ContextBuilder {
     local_discovery: Option<bool>,
     discovery: Asked,
     backends: Option<BackendRegistry>,
+    arguments: Arguments,
     #[cfg(feature = "cuda")]
     cuda: bool,
 }
@@ -213,6 +235,13 @@ impl ContextBuilder {
     #[must_use]
     pub fn backends(mut self, backends: BackendRegistry) -> Self {
         self.backends = Some(backends);
+        self
+    }
+
+    /// The ROS arguments that the nodes follow, instead of none.
+    #[must_use]
+    pub fn arguments(mut self, arguments: Arguments) -> Self {
+        self.arguments = arguments;
         self
     }
 
@@ -282,6 +311,7 @@ impl ContextBuilder {
             domain,
             next_id: AtomicU64::new(0),
             backends,
+            arguments: self.arguments,
             graph,
             worker: Worker::default(),
             open,
