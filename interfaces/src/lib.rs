@@ -6,6 +6,7 @@
 //! Each package is a feature of the same name and brings the packages that it refers to; `all` is all of them. With
 //! the feature `serde` every message has serde's traits. The code is made by `rosidl_buffer_gen` from the definitions
 //! that it carries; in another crate, `Config::extern_bundled()` refers to these types instead of generating them again.
+//! `builtin_interfaces`' `Time` and `Duration` convert to and from those of `std::time`.
 //!
 //! ```
 //! # #[cfg(feature = "sensor_msgs")] {
@@ -15,5 +16,11 @@
 //! assert_eq!(image.data.backend_type(), "cpu");
 //! # }
 //! ```
+
+#[cfg(feature = "builtin_interfaces")]
+mod std_time;
+
+#[cfg(feature = "builtin_interfaces")]
+pub use std_time::TimeError;
 
 include!(concat!(env!("OUT_DIR"), "/interfaces.rs"));

@@ -112,7 +112,6 @@ impl Node {
         Logger::new(
             name.trim_start_matches('.'),
             &self.core.settings.log_levels,
-            self.clock(),
             rosout.unwrap_or_default(),
         )
     }

@@ -108,7 +108,6 @@ impl LogLevels {
 pub struct Logger {
     name: Arc<str>,
     level: LogSeverity,
-    clock: Clock,
     rosout: Weak<Rosout>,
 }
 
@@ -136,11 +135,10 @@ impl Rosout {
 }
 
 impl Logger {
-    pub(crate) fn new(name: &str, levels: &LogLevels, clock: &Clock, rosout: Weak<Rosout>) -> Self {
+    pub(crate) fn new(name: &str, levels: &LogLevels, rosout: Weak<Rosout>) -> Self {
         Self {
             name: name.into(),
             level: levels.of(name),
-            clock: clock.clone(),
             rosout,
         }
     }
@@ -173,8 +171,8 @@ impl Logger {
         };
         let place = Location::caller();
         rosout.publish(&Log {
-            // What does not fit is beyond 2038; a log without a time is better than none.
-            stamp: self.clock.now().to_message().unwrap_or_default(),
+            // The system's time even in a simulation, as in rcl. What does not fit is beyond 2038.
+            stamp: Clock::system().now().to_message().unwrap_or_default(),
             level: severity as u8,
             name: self.name.to_string(),
             msg: text.to_owned(),

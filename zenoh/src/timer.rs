@@ -86,10 +86,11 @@ impl Node {
                 if ends.load(Ordering::Acquire) {
                     return;
                 }
+                // Before the call: one that takes longer than a period is followed by the next at once.
+                next = following(next, ticks.now(), period);
                 if is_time && catch_unwind(AssertUnwindSafe(&mut callback)).is_err() {
                     tracing::error!("a timer's callback of {node} panicked; the next call is made");
                 }
-                next = following(next, ticks.now(), period);
             }
         };
         let name = "ros_timer".to_owned();
