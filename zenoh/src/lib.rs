@@ -39,8 +39,16 @@
 //! way: subscriptions that accept it get the frame where it lies, and before all others; these get one copy in shared host memory, or
 //! its bytes. A program with that feature also works without a GPU.
 //!
+//! # What every node has
+//!
+//! As other ROS 2 nodes: parameters, with the six services for them and `/parameter_events`; a [`Logger`] that speaks on `/rosout`;
+//! a [`Clock`] that follows `/clock` when the parameter `use_sim_time` is true; and `get_type_description`. [`NodeBuilder`]
+//! leaves each of it out.
+//!
 //! # Configuration
 //!
+//! - `--ros-args`: names, parameters and log levels, for a program that asks for them with [`Context::default_from_env`] or
+//!   [`ContextBuilder::arguments`]; [`Arguments`] lists them. Without that a command line means nothing here.
 //! - `ROS_DOMAIN_ID`, or [`NodeBuilder::domain_id`].
 //! - `ZENOH_SESSION_CONFIG_URI`, or [`ContextBuilder::zenoh_config_file`]: a Zenoh configuration file in place of all
 //!   defaults, so also of finding each other without a router, unless [`ContextBuilder::local_discovery`] is set.
@@ -52,7 +60,9 @@
 //! # What is not here
 //!
 //! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. Events of service
-//! introspection (`_service_event`) are not published. Parameters and remapping are not here yet.
+//! introspection (`_service_event`) are not published. Of the logging services
+//! (`get_logger_levels`, `set_logger_levels`), which ROS turns off by default, there are none; wildcards in remap rules are
+//! refused, as in `rcl`.
 #![forbid(unsafe_code)]
 
 mod action;
@@ -87,6 +97,8 @@ mod service;
 mod session;
 mod sim_time;
 mod subscription;
+mod time;
+mod timer;
 mod type_descriptions;
 mod worker;
 
@@ -94,12 +106,10 @@ pub use action::{
     ActionClient, ActionServer, ActionServerOptions, CancelResponse, ClientGoal, GoalHandle,
     GoalId, GoalResponse, GoalResult, GoalStatus,
 };
-pub use client::Client;
-mod time;
-mod timer;
-
 pub use arguments::{ArgumentError, Arguments};
+pub use client::Client;
 pub use clock::{Clock, ClockSource, ClockType};
+
 pub use error::{Error, Result};
 pub use events::{CountStatus, Event, EventCallback, Events, IncompatibleQosStatus, MatchedStatus};
 pub use graph::{EndpointInfo, Graph, IgnoredTokens, NamesAndTypes, NodeName};

@@ -59,6 +59,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Whether the node has the service `~/get_type_description`, by which others learn the types that it uses. By default
+    /// it has, as every ROS 2 node.
+    #[must_use]
+    pub fn start_type_description_service(mut self, on: bool) -> Self {
+        self.wanted.type_descriptions = on;
+        self
+    }
+
     /// Arguments of the node's own, which go before those of the context.
     #[must_use]
     pub fn arguments(mut self, arguments: Arguments) -> Self {

@@ -121,7 +121,7 @@ fn other_nodes_read_and_describe() {
         names: asked.clone(),
     };
     let types = call::<GetParameterTypes>(&peer, "get_parameter_types", &request).types;
-    assert_eq!(&types[..], [2, 0, 0, 1]);
+    assert_eq!(types.as_slice(), Some(&[2, 0, 0, 1][..]));
     let request = DescribeParameters_Request { names: asked };
     let described = call::<DescribeParameters>(&peer, "describe_parameters", &request).descriptors;
     assert_eq!(described.len(), 4);

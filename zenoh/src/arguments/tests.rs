@@ -301,7 +301,7 @@ fn files_that_are_wrong_name_the_line() {
             "line 2: node name \"a b\"",
         ),
         ("[1]", "line 1: expected names of nodes"),
-        ("a: {b: ", "line 1:"),
+        ("a: {b: ", "line 2:"),
         (
             "[]: {ros__parameters: {x: 1}}",
             "line 1: a name is expected",

@@ -11,6 +11,7 @@ use crate::{key::check_node_name, parameters::ParameterValue};
 
 /// The key under which a node's parameters stand.
 const PARAMETERS: &str = "ros__parameters";
+const NO_VALUE: &str = "there is no value; write '' for an empty string";
 /// How many mappings and lists may stand in one another.
 const MAX_DEPTH: usize = 64;
 
@@ -70,10 +71,10 @@ fn matches(pattern: &[String], name: &[&str]) -> bool {
 
 /// The value of one parameter.
 pub(super) fn parse_value(text: &str) -> Result<ParameterValue, String> {
-    let mut documents = parse(text)?;
-    match (documents.pop(), documents.is_empty()) {
-        (Some(document), true) => value(&document),
-        _ => Err("give one value".to_owned()),
+    match &parse(text)?[..] {
+        [document] => value(document),
+        [] => Err(NO_VALUE.to_owned()),
+        _ => Err("there is more than one value".to_owned()),
     }
 }
 
@@ -210,7 +211,7 @@ fn scalar(item: &Item, text: &str, plain: bool) -> Result<ParameterValue, String
         return Ok(ParameterValue::String(text.to_owned()));
     }
     if text.is_empty() {
-        return Err(item.error("there is no value; write '' for an empty string"));
+        return Err(item.error(NO_VALUE));
     }
     Ok(match text {
         "Y" | "y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {

@@ -61,6 +61,9 @@ pub(crate) fn builder(domain: u32) -> ContextBuilder {
 /// A node without endpoints of its own, for tests that look at all there are, or at their numbers.
 pub(crate) fn bare(node: NodeBuilder) -> NodeBuilder {
     node.start_type_description_service(false)
+        .start_parameter_services(false)
+        .start_parameter_event_publisher(false)
+        .enable_rosout(false)
 }
 
 pub(crate) fn free_port() -> u16 {
