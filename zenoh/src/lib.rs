@@ -109,7 +109,6 @@ pub use action::{
 pub use arguments::{ArgumentError, Arguments};
 pub use client::Client;
 pub use clock::{Clock, ClockSource, ClockType};
-
 pub use error::{Error, Result};
 pub use events::{CountStatus, Event, EventCallback, Events, IncompatibleQosStatus, MatchedStatus};
 pub use graph::{EndpointInfo, Graph, IgnoredTokens, NamesAndTypes, NodeName};

@@ -156,12 +156,12 @@ fn other_nodes_change_what_they_may() {
         .mandatory()
         .unwrap();
     let check = server.add_on_set_parameters_callback(|wanted| {
-        match wanted
-            .iter()
-            .any(|one| one.value == Some(ParameterValue::Integer(7)))
-        {
-            true => Err("not 7".to_owned()),
-            false => Ok(()),
+        let seven = Some(ParameterValue::Integer(7));
+        let wants_seven = wanted.iter().any(|one| one.value == seven);
+        if wants_seven {
+            Err("not 7".to_owned())
+        } else {
+            Ok(())
         }
     });
     let peer = context.create_node("peer").unwrap();
@@ -255,11 +255,11 @@ fn changes_are_told_to_everybody() {
     let event = next();
     assert_eq!(event.changed_parameters[0].value.string_value, "text");
     assert!(event.new_parameters.is_empty() && event.stamp.sec > 1_600_000_000);
-    let none = Parameter {
+    let unset = Parameter {
         name: "any".to_owned(),
         value: None,
     };
-    node.set_parameters_atomically(&[none]).unwrap();
+    node.set_parameters_atomically(&[unset]).unwrap();
     assert_eq!(next().deleted_parameters[0].name, "any");
     assert!(!node.has_parameter("any"));
 }

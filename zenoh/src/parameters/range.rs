@@ -85,11 +85,12 @@ fn has_double(range: &FloatingPointRange, number: f64) -> bool {
 }
 
 fn equal(a: f64, b: f64) -> bool {
-    // An infinity is near nothing but itself.
     let apart = (a - b).abs();
-    a == b
-        || apart.is_finite() && apart <= f64::EPSILON * (a + b).abs() * ULPS
-        || apart < f64::MIN_POSITIVE
+    if !apart.is_finite() {
+        // An infinity is near nothing but itself.
+        return a.total_cmp(&b).is_eq();
+    }
+    apart <= f64::EPSILON * (a + b).abs() * ULPS || apart < f64::MIN_POSITIVE
 }
 
 fn integers(range: &IntegerRange) -> String {
