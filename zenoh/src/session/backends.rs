@@ -38,12 +38,15 @@ pub(super) fn of_the_host() -> BackendRegistry {
     BackendRegistry::new()
 }
 
-/// Adds the GPU's memory, if there is any, unless a backend of that name is there already.
+/// With the GPU's memory too, if there is any, unless a backend of that name is there already.
 #[cfg(all(target_os = "linux", feature = "cuda"))]
-pub(super) fn add_cuda(backends: &mut BackendRegistry) {
+pub(super) fn with_cuda(mut backends: BackendRegistry) -> BackendRegistry {
     let cuda = match CudaBackend::shared() {
         Ok(cuda) => cuda,
-        Err(why) => return say(&why),
+        Err(why) => {
+            say(&why);
+            return backends;
+        }
     };
     // Without it all others on this host get bytes; why there is none was said above, or the user wants none.
     if let Ok(shm) = ShmBackend::shared() {
@@ -54,12 +57,14 @@ pub(super) fn add_cuda(backends: &mut BackendRegistry) {
     {
         tracing::warn!("buffers in GPU memory are copied to the host: {why}");
     }
+    backends
 }
 
-/// Nothing: such memory is shared on Linux only.
+/// The same: such memory is shared on Linux only.
 #[cfg(all(not(target_os = "linux"), feature = "cuda"))]
-pub(super) fn add_cuda(_backends: &mut BackendRegistry) {
+pub(super) fn with_cuda(backends: BackendRegistry) -> BackendRegistry {
     tracing::debug!("no GPU memory: it is shared on Linux only");
+    backends
 }
 
 /// A machine without a GPU is nothing to worry about; one whose GPU cannot be used is.

@@ -301,12 +301,13 @@ impl ContextBuilder {
         let by_name = by_name && (loaded.is_default || self.local_discovery == Some(true));
         let open = OpenSession::open(loaded.config, by_name.then_some(domain))?;
         let graph = GraphCache::watch(open.session(), domain)?;
-        #[cfg_attr(not(feature = "cuda"), expect(unused_mut, reason = "nothing is added"))]
-        let mut backends = self.backends.unwrap_or_else(backends::of_the_host);
+        let backends = self.backends.unwrap_or_else(backends::of_the_host);
         #[cfg(feature = "cuda")]
-        if self.cuda {
-            backends::add_cuda(&mut backends);
-        }
+        let backends = if self.cuda {
+            backends::with_cuda(backends)
+        } else {
+            backends
+        };
         let inner = ContextInner {
             domain,
             next_id: AtomicU64::new(0),
