@@ -9,7 +9,7 @@ use core::any::Any;
 use std::sync::Arc;
 
 use crate::error::{BackendError, BufferError};
-use crate::host::HostMapping;
+use crate::host::{HostMapping, HostPool};
 use crate::message::Message;
 
 /// Bytes in some memory, shared between the clones of a buffer and never changed while shared.
@@ -96,6 +96,11 @@ pub trait BufferBackend: Send + Sync + 'static {
     /// Whether the host reads storages of this backend in place; such backends are accepted unless the user says otherwise.
     fn is_host_readable(&self) -> bool {
         false
+    }
+
+    /// Where host memory of this backend is given out, if it has some to write messages into.
+    fn host_pool(&self) -> Option<&dyn HostPool> {
+        None
     }
 
     /// An endpoint of another process was discovered that names this backend with this metadata. Must not block; may be

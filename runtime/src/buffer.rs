@@ -343,6 +343,11 @@ pub trait AnyBuffer: fmt::Debug + Send + Sync {
     fn element_size(&self) -> usize;
     /// As [`Buffer::storage`].
     fn storage(&self) -> Option<&Arc<dyn Storage>>;
+    /// Copies the elements into a vector of this process if they lie elsewhere.
+    ///
+    /// # Errors
+    /// When the backend's memory cannot be read; the buffer is unchanged then.
+    fn make_host(&mut self) -> Result<(), BufferError>;
     /// The `Buffer<T>` itself.
     fn as_any(&self) -> &dyn core::any::Any;
     /// The `Buffer<T>` itself, to be replaced or changed.
@@ -361,6 +366,12 @@ impl<T: Element> AnyBuffer for Buffer<T> {
     }
     fn storage(&self) -> Option<&Arc<dyn Storage>> {
         self.storage()
+    }
+    fn make_host(&mut self) -> Result<(), BufferError> {
+        if self.storage().is_some() {
+            *self = self.to_vec()?.into();
+        }
+        Ok(())
     }
     fn as_any(&self) -> &dyn core::any::Any {
         self

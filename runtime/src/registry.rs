@@ -9,8 +9,11 @@ use std::sync::Arc;
 use crate::backend::{BufferBackend, Storage};
 use crate::cdr::{Decoder, Encoder};
 use crate::cpu::CPU;
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, RegisterError};
+use crate::error::{
+    AllocateError, DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, RegisterError,
+};
 use crate::field::Field as _;
+use crate::host::{HostPool, HostWrite};
 
 /// The backends that a program uses. Empty by default: all buffers travel as bytes then. Cloning is cheap and shares the
 /// backends; what is registered afterwards is in the one and not in the other.
@@ -63,6 +66,22 @@ impl BackendRegistry {
         }
     }
 
+    /// The same backends without those that `keep` says no to.
+    ///
+    /// ```
+    /// use rosidl_buffer_runtime::BackendRegistry;
+    ///
+    /// let registry = BackendRegistry::new();
+    /// assert!(!registry.filtered(|name| name == "shm").contains("cuda"));
+    /// ```
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let kept = self.entries.iter().filter(|entry| keep(&entry.name));
+        Self {
+            entries: Arc::new(kept.cloned().collect()),
+        }
+    }
+
     /// The names of the backends, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.name.as_str())
@@ -97,6 +116,19 @@ impl BackendRegistry {
     pub fn is_ready(&self, name: &str, metadata: &str) -> bool {
         self.get(name)
             .is_some_and(|backend| backend.is_ready(metadata))
+    }
+
+    /// Host memory of a backend, to write a message's bytes into; `None` for a backend that is not here or has none.
+    ///
+    /// # Errors
+    /// When there is no memory, or none free.
+    pub fn allocate_host(
+        &self,
+        name: &str,
+        len: usize,
+    ) -> Option<Result<Box<dyn HostWrite>, AllocateError>> {
+        let pool = self.get(name)?.host_pool()?;
+        Some(pool.allocate_host(len))
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
@@ -167,6 +199,7 @@ impl FromIterator<(String, String)> for Peer {
 pub(crate) trait AnyBackend: Send + Sync {
     fn metadata(&self) -> String;
     fn is_host_readable(&self) -> bool;
+    fn host_pool(&self) -> Option<&dyn HostPool>;
     fn is_ready(&self, metadata: &str) -> bool;
     fn on_discovering_endpoint(&self, metadata: &str);
 
@@ -194,6 +227,10 @@ impl<B: BufferBackend> AnyBackend for B {
 
     fn is_host_readable(&self) -> bool {
         BufferBackend::is_host_readable(self)
+    }
+
+    fn host_pool(&self) -> Option<&dyn HostPool> {
+        BufferBackend::host_pool(self)
     }
 
     fn is_ready(&self, metadata: &str) -> bool {

@@ -200,6 +200,10 @@ impl BufferBackend for ShmBackend {
         true
     }
 
+    fn host_pool(&self) -> Option<&dyn HostPool> {
+        Some(self)
+    }
+
     fn on_discovering_endpoint(&self, metadata: &str) {
         if let Some(identity) = Identity::parse(metadata) {
             self.engine.discover(identity);
