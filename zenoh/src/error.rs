@@ -85,6 +85,19 @@ pub enum Error {
         /// The names that are known, with commas between them.
         known: String,
     },
+    /// A publisher is to use a memory that its context knows nothing of.
+    #[error(
+        "the publisher on {topic} is to use the buffer backend {name:?}, but there is none of that name in its context: choose \
+         from auto, cpu and what is there [{known}], or register it with ContextBuilder::backends"
+    )]
+    UnknownBackendToUse {
+        /// The topic.
+        topic: String,
+        /// The name that is unknown.
+        name: String,
+        /// The names that are known, with commas between them.
+        known: String,
+    },
     /// What a backend says about itself cannot be told to other nodes.
     #[error(
         "the metadata {metadata:?} of the buffer backend {name:?} has one of * $ # ? in it, which cannot stand in a \

@@ -16,15 +16,16 @@ use std::{
 use rosidl_buffer_runtime::Message;
 
 use crate::{
+    callback::CallbackSubscription,
+    counts::LossWatch,
     error::{Error, Result},
     graph::{Change, Watch, Watched},
-    inbox::LossWatch,
     key::{EntityKind, dds_type_name},
     node::Node,
     publisher::Publisher,
     qos::{QosPolicy, QosProfile},
     queue::{Queue, Taken, Wait},
-    subscription::{CallbackSubscription, Subscription},
+    subscription::Subscription,
 };
 
 /// Something that happened to a publisher or subscription, with all that happened of the kind since it was last taken.

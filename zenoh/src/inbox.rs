@@ -9,11 +9,10 @@ use std::{
     collections::HashSet,
     mem::{Discriminant, discriminant},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use rosidl_buffer_runtime::{
     BackendError, BackendRegistry, DecodeError, DecodeErrorKind, Message, cdr,
 };
@@ -23,10 +22,17 @@ use zenoh::{
 };
 
 use crate::{
+    connections::Handover,
+    counts::{Counts, LossWatch},
     error::{Error, Result},
-    info::{MessageInfo, Received, SubscriptionStats},
-    key::Attachment,
+    failures::Failures,
+    info::{MessageInfo, Received},
+    key::{Attachment, Gid},
+    options::CPU,
+    payload::{contiguous, may_describe},
     queue::{Queue, Taken, Wait},
+    stats::SubscriptionStats,
+    wait_set::Ready,
 };
 
 type ErrorKind = (
@@ -37,16 +43,18 @@ type ErrorKind = (
 /// Samples that cannot be decoded and are passed over in one go.
 const MAX_UNDECODABLE_AT_ONCE: usize = 1000;
 
-type OnLoss = dyn Fn(u64) + Send + Sync;
-/// Called with how many messages did not arrive, as long as this is held; must not block.
-pub(crate) type LossWatch = Arc<OnLoss>;
-
 /// Between Zenoh's threads and the readers.
 pub(crate) struct Inbox<M> {
     topic: String,
     queue: Queue<Waiting<M>>,
     counts: Mutex<Counts>,
+    logged: Mutex<Logged>,
+    failures: Mutex<Failures>,
+    on_lasting_failure: OnceLock<Box<OnLastingFailure>>,
 }
+
+/// Called with a backend whose memory will never be taken here; must not block.
+type OnLastingFailure = dyn Fn(&str) + Send + Sync;
 
 struct Waiting<M> {
     content: Content<M>,
@@ -58,29 +66,20 @@ enum Content<M> {
     Message(M),
 }
 
+/// What was logged already.
 #[derive(Default)]
-struct Counts {
-    stats: SubscriptionStats,
-    logged: HashSet<ErrorKind>,
-    logged_panic: bool,
-    logged_attachment: bool,
-    loss_watchers: Vec<Weak<OnLoss>>,
+struct Logged {
+    errors: HashSet<ErrorKind>,
+    panic: bool,
+    attachment: bool,
 }
 
-impl Counts {
-    /// Counts a sample, and gives who has to know how many were lost before it.
-    fn count(&mut self, info: &MessageInfo) -> (u64, Vec<LossWatch>) {
-        let before = self.stats.lost;
-        self.stats.count(info);
-        let lost = self.stats.lost.saturating_sub(before);
-        if lost == 0 || self.loss_watchers.is_empty() {
-            return (lost, Vec::new());
-        }
-        self.loss_watchers
-            .retain(|watcher| watcher.strong_count() > 0);
-        let watchers = self.loss_watchers.iter().filter_map(Weak::upgrade);
-        (lost, watchers.collect())
-    }
+/// A sample, and what came beside it.
+struct Arrived {
+    attachment: Option<Attachment>,
+    info: MessageInfo,
+    /// It was here before, by another channel.
+    again: bool,
 }
 
 impl<M: Message> Inbox<M> {
@@ -89,17 +88,41 @@ impl<M: Message> Inbox<M> {
             topic: topic.to_owned(),
             queue: Queue::new(depth),
             counts: Mutex::default(),
+            logged: Mutex::default(),
+            failures: Mutex::default(),
+            on_lasting_failure: OnceLock::new(),
         }
+    }
+
+    /// Calls `give_up` once for each backend whose memory turns out to be out of reach here; to be said once.
+    pub(crate) fn on_lasting_failure(&self, give_up: impl Fn(&str) + Send + Sync + 'static) {
+        let _ = self.on_lasting_failure.set(Box::new(give_up));
     }
 
     /// Calls `watch` with each loss from now on.
     pub(crate) fn watch_losses(&self, watch: &LossWatch) {
-        self.counts().loss_watchers.push(Arc::downgrade(watch));
+        self.counts().watch_losses(watch);
+    }
+
+    /// From a publisher of the same context: the message itself.
+    pub(crate) fn deliver(&self, message: M, attachment: &Attachment) {
+        let info = MessageInfo::new(Some(attachment));
+        let mut counts = self.counts();
+        let (handover, now) = (Handover::IntraProcess, info.received_timestamp);
+        let arrival = counts.arrived(Some(attachment), handover, now);
+        counts.stats.intra_process += 1;
+        drop(counts);
+        if arrival.tell() {
+            let content = Content::Message(message);
+            self.queue.push(Waiting { content, info });
+        }
     }
 
     /// From Zenoh's thread: a sample of bytes.
     pub(crate) fn push(&self, sample: &Sample) {
-        if let Some(info) = self.count(sample) {
+        if let Some(Arrived { info, again, .. }) = self.count(sample)
+            && !again
+        {
             let content = Content::Payload(sample.payload().clone());
             self.queue.push(Waiting { content, info });
         }
@@ -107,23 +130,40 @@ impl<M: Message> Inbox<M> {
 
     /// From Zenoh's thread: a sample that may describe memory of these backends.
     pub(crate) fn push_described(&self, sample: &Sample, backends: &BackendRegistry) {
-        let Some(info) = self.count(sample) else {
+        let Some(arrived) = self.count(sample) else {
             return;
         };
+        let Arrived { info, again, .. } = arrived;
         let payload = sample.payload().clone();
         if !may_describe(payload.slices()) {
-            let content = Content::Payload(payload);
-            return self.queue.push(Waiting { content, info });
+            if !again {
+                let content = Content::Payload(payload);
+                self.queue.push(Waiting { content, info });
+            }
+            return;
         }
         let decode = || cdr::decode_payload_with(contiguous(payload), backends);
-        if let Some(message) = self.decode_with(decode, &info) {
-            let content = Content::Message(message);
-            self.queue.push(Waiting { content, info });
+        if again {
+            // Taken and let go at once: its publisher need not wait for it.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(decode()))));
+            return;
+        }
+        match self.decode_with(decode, &info) {
+            Some(message) => {
+                self.took(&message, info.publisher_gid);
+                let content = Content::Message(message);
+                self.queue.push(Waiting { content, info });
+            }
+            None => {
+                if let Some(attachment) = arrived.attachment {
+                    self.counts().forget(&attachment);
+                }
+            }
         }
     }
 
     /// `None` when the sample is no message.
-    fn count(&self, sample: &Sample) -> Option<MessageInfo> {
+    fn count(&self, sample: &Sample) -> Option<Arrived> {
         if sample.kind() != SampleKind::Put {
             return None;
         }
@@ -131,24 +171,26 @@ impl<M: Message> Inbox<M> {
             .attachment()
             .map(ZBytes::to_bytes)
             .unwrap_or_default();
-        let attachment = Attachment::from_bytes(&attachment);
-        let info = MessageInfo::new(attachment.as_ref().ok());
-        let mut counts = self.counts();
-        let (lost, watchers) = counts.count(&info);
-        let said = attachment.is_err() && std::mem::replace(&mut counts.logged_attachment, true);
-        drop(counts);
-        for watcher in watchers {
-            watcher(lost);
-        }
-        if let Err(error) = attachment
-            && !said
-        {
-            tracing::warn!(
-                "{}: delivered without its source: {error} (said once)",
-                self.topic
-            );
-        }
-        Some(info)
+        let attachment = Attachment::from_bytes(&attachment)
+            .inspect_err(|error| {
+                if !std::mem::replace(&mut self.logged().attachment, true) {
+                    tracing::warn!(
+                        "{}: delivered without its source: {error} (said once)",
+                        self.topic
+                    );
+                }
+            })
+            .ok();
+        let info = MessageInfo::new(attachment.as_ref());
+        // A descriptor is told from it later.
+        let (handover, now) = (Handover::Bytes, info.received_timestamp);
+        let arrival = self.counts().arrived(attachment.as_ref(), handover, now);
+        let again = !arrival.tell();
+        Some(Arrived {
+            attachment,
+            info,
+            again,
+        })
     }
 
     /// The next message; `None` when nothing came in time.
@@ -215,7 +257,8 @@ impl<M: Message> Inbox<M> {
                 let mut counts = self.counts();
                 counts.stats.undecodable += 1;
                 counts.stats.last_decode_error = Some(why.to_owned());
-                let said = std::mem::replace(&mut counts.logged_panic, true);
+                drop(counts);
+                let said = std::mem::replace(&mut self.logged().panic, true);
                 (!said).then(|| why.to_owned())
             }
         };
@@ -231,8 +274,49 @@ impl<M: Message> Inbox<M> {
         None
     }
 
+    /// A message came with descriptors, and its memory was taken.
+    fn took(&self, message: &M, publisher: Option<Gid>) {
+        let mut backends: Vec<String> = Vec::new();
+        message.for_each_buffer(&mut |_, buffer| {
+            let name = buffer.backend_type();
+            if name != CPU && !backends.iter().any(|known| known == name) {
+                backends.push(name.to_owned());
+            }
+        });
+        let mut failures = self.failures();
+        for name in &backends {
+            failures.worked(name);
+        }
+        drop(failures);
+        if let Some(gid) = publisher {
+            let handover = Handover::Descriptors(backends);
+            self.counts().came_as(gid, handover);
+        }
+    }
+
+    /// Memory of a backend was not taken; if that is going to stay so, publishers have to know.
+    fn not_taken(&self, backend: &str, cause: &BackendError, error: &DecodeError) {
+        if !self.failures().failed(backend, cause) {
+            return;
+        }
+        let mut counts = self.counts();
+        let given_up = &mut counts.stats.given_up;
+        given_up.insert(backend.to_owned(), error.to_string());
+        drop(counts);
+        if let Some(give_up) = self.on_lasting_failure.get() {
+            tracing::warn!(
+                "{}: announced anew without the buffer backend {backend}, so that publishers send bytes instead: {error}",
+                self.topic
+            );
+            give_up(backend);
+        }
+    }
+
     /// Whether there was no such error before.
     fn count_undecodable(&self, error: &DecodeError) -> bool {
+        if let DecodeErrorKind::Backend { backend, cause } = error.kind() {
+            self.not_taken(backend, cause, error);
+        }
         let mut counts = self.counts();
         let stats = &mut counts.stats;
         let cause = if let DecodeErrorKind::Backend { cause, .. } = error.kind() {
@@ -244,13 +328,20 @@ impl<M: Message> Inbox<M> {
             stats.last_decode_error = Some(error.to_string());
             None
         };
-        counts.logged.insert((discriminant(error.kind()), cause))
+        drop(counts);
+        let kind = (discriminant(error.kind()), cause);
+        self.logged().errors.insert(kind)
+    }
+
+    /// How the last sample of this publisher came.
+    pub(crate) fn handover(&self, publisher: &Gid) -> Handover {
+        self.counts().handover(publisher)
     }
 
     pub(crate) fn stats(&self) -> SubscriptionStats {
         SubscriptionStats {
             dropped: self.queue.dropped(),
-            ..self.counts().stats.clone()
+            ..self.counts().stats()
         }
     }
 
@@ -273,81 +364,18 @@ impl<M: Message> Inbox<M> {
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn logged(&self) -> MutexGuard<'_, Logged> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether the words that begin a descriptor stand anywhere in a payload where words stand: if not, it is bytes and needs
-/// no hurry. That they stand there by chance costs an early decoding, and nothing else.
-fn may_describe<'a>(slices: impl Iterator<Item = &'a [u8]>) -> bool {
-    let mut marked = false;
-    let mut found = |word: [u8; 4]| {
-        let magic = marked && (word == *b"2SOR" || word == *b"ROS2");
-        marked = word == [0xFF; 4];
-        magic
-    };
-    // A word may lie across the border of two slices.
-    let (mut part, mut filled) = ([0; 4], 0);
-    for mut slice in slices {
-        if filled > 0 {
-            let taken = slice.len().min(4 - filled);
-            part[filled..filled + taken].copy_from_slice(&slice[..taken]);
-            filled += taken;
-            slice = &slice[taken..];
-            if filled < 4 {
-                continue;
-            }
-            if found(part) {
-                return true;
-            }
-        }
-        let (words, rest) = slice.as_chunks();
-        if words.iter().any(|word| found(*word)) {
-            return true;
-        }
-        part[..rest.len()].copy_from_slice(rest);
-        filled = rest.len();
-    }
-    false
-}
-
-/// The payload as one piece: Zenoh's own memory when it is one already, else copied once.
-pub(crate) fn contiguous(payload: ZBytes) -> Bytes {
-    struct Owner(ZBytes);
-    impl AsRef<[u8]> for Owner {
-        fn as_ref(&self) -> &[u8] {
-            self.0.slices().next().unwrap_or_default()
-        }
-    }
-    if payload.slices().count() > 1 {
-        return Bytes::from(payload.to_bytes().into_owned());
-    }
-    Bytes::from_owner(Owner(payload))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn descriptors_are_found_wherever_slices_end() {
-        let mut payload = vec![7; 20];
-        payload.extend(*b"\xff\xff\xff\xff2SOR");
-        payload.extend([7; 9]);
-        for first in 0..payload.len() {
-            for second in first..payload.len() {
-                let slices = [
-                    &payload[..first],
-                    &payload[first..second],
-                    &payload[second..],
-                ];
-                assert!(may_describe(slices.into_iter()), "{first} {second}");
-                let misplaced = [&payload[1..=first.max(1)], &payload[first.max(1) + 1..]];
-                assert!(!may_describe(misplaced.into_iter()), "{first}");
-            }
-        }
-        let other_order = [&b"\0\0\0\0\xff\xff\xff\xffROS2"[..]];
-        assert!(may_describe(other_order.into_iter()));
-        for bytes in [&[0xFF; 64][..], b"2SOR2SOR", b"\xff\xff\xff\xff", b""] {
-            assert!(!may_describe([bytes].into_iter()), "{bytes:?}");
-        }
+impl<M: Message> Ready for Inbox<M> {
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.queue.poll_ready(context)
     }
 }

@@ -26,14 +26,25 @@
 //! # Ok::<(), rosidl_buffer_zenoh::Error>(())
 //! ```
 //!
+//! # Within one context
+//!
+//! Subscriptions in the [`Context`] of the publisher get a clone of the message: no encoding, no copy of its buffers, no Zenoh, and
+//! still in order with everything else and as deep a queue as the quality of service says. When nobody else is there,
+//! nothing is encoded. [`PublisherOptions::use_intra_process`] and [`SubscriptionOptions::use_intra_process`] turn it off.
+//! Messages with `transient_local` always go over Zenoh, which keeps them for late joiners.
+//!
 //! # Memory that processes share
 //!
 //! A buffer in shared memory (`rosidl_buffer_runtime::shm`) reaches a subscription on the same host where it lies: what travels is
 //! a descriptor, on a channel of that subscription's own. Every other subscription gets the bytes. A message that nobody takes as a
 //! descriptor goes under the topic's own key, once for all; one that somebody does goes under the channels' keys only, so a plain
 //! Zenoh program without a ROS token, which reads the topic's own key alone, does not see it. Nothing has to be set for this;
-//! [`SubscriptionOptions::acceptable_buffer_backends`] and [`ContextBuilder::backends`] set something else,
-//! [`Publisher::stats`] and [`Subscription::stats`] count, and [`Fallback`] lists the reasons for bytes.
+//! [`SubscriptionOptions::acceptable_buffer_backends`], [`PublisherOptions::buffer_backend`] and [`ContextBuilder::backends`] set
+//! something else. [`Publisher::connections`] and [`Subscription::connections`] tell how messages go to and come from each peer,
+//! [`Publisher::stats`] and [`Subscription::stats`] count, and [`Fallback`] lists the reasons for bytes. A subscription that
+//! turns out not to be able to take a memory is announced anew without it; what it lost until then is counted and logged.
+//!
+//! [`Publisher::borrow_loaned_message`] lends memory to write a message into that the current subscriptions take as it is.
 //!
 //! With the feature `cuda` a context that asks for it (`ContextBuilder::cuda`) hands over memory of NVIDIA's GPUs in the same
 //! way: subscriptions that accept it get the frame where it lies, and before all others; these get one copy in shared host memory, or
@@ -66,12 +77,17 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod announcement;
 mod arguments;
 mod builtin;
+mod callback;
 mod client;
 mod clock;
+mod connections;
+mod counts;
 mod error;
 mod events;
+mod failures;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -80,13 +96,18 @@ mod inbox;
 mod info;
 pub mod key;
 mod later;
+mod loan;
+mod local;
 mod node;
 mod node_builder;
 mod options;
 mod parameters;
+mod parcel;
+mod payload;
 mod publisher;
 mod qos;
 mod queue;
+mod receiver;
 mod reply;
 mod requests;
 mod rosout;
@@ -96,10 +117,12 @@ mod sender;
 mod service;
 mod session;
 mod sim_time;
+mod stats;
 mod subscription;
 mod time;
 mod timer;
 mod type_descriptions;
+mod wait_set;
 mod worker;
 
 pub use action::{
@@ -107,17 +130,18 @@ pub use action::{
     GoalId, GoalResponse, GoalResult, GoalStatus,
 };
 pub use arguments::{ArgumentError, Arguments};
+pub use callback::CallbackSubscription;
 pub use client::Client;
 pub use clock::{Clock, ClockSource, ClockType};
+pub use connections::{Connection, Handover};
 pub use error::{Error, Result};
 pub use events::{CountStatus, Event, EventCallback, Events, IncompatibleQosStatus, MatchedStatus};
 pub use graph::{EndpointInfo, Graph, IgnoredTokens, NamesAndTypes, NodeName};
-pub use info::{
-    Fallback, MessageInfo, PublicationStats, PublisherStats, Received, SubscriptionStats,
-};
+pub use info::{MessageInfo, Received};
+pub use loan::LoanedMessage;
 pub use node::Node;
 pub use node_builder::NodeBuilder;
-pub use options::SubscriptionOptions;
+pub use options::{PublisherOptions, SubscriptionOptions};
 pub use parameters::{
     MandatoryParameter, OnSetParametersCallback, OptionalParameter, Parameter, ParameterBuilder,
     ParameterError, ParameterType, ParameterValue, ParameterVariant, ReadOnlyParameter,
@@ -131,8 +155,12 @@ pub use requests::{RequestInfo, Responder, ServiceRequest, ServiceStats};
 pub use rosout::{LogSeverity, Logger};
 pub use service::{PolledService, Service};
 pub use session::{Context, ContextBuilder, DiscoveryRange};
-pub use subscription::{CallbackSubscription, Subscription};
+pub use stats::{Fallback, PublicationStats, PublisherStats, SubscriptionStats};
+pub use subscription::Subscription;
 pub use time::{Time, TimeRangeError};
 pub use timer::Timer;
+#[doc(hidden)]
+pub use wait_set::Source;
+pub use wait_set::{GuardCondition, WaitKey, WaitSet, Waitable};
 
 pub use zenoh;

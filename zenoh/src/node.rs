@@ -8,18 +8,19 @@ use zenoh::{Wait as _, liveliness::LivelinessToken};
 use crate::{
     arguments::{NameKind, Remapping},
     builtin::Builtin,
+    callback::CallbackSubscription,
     clock::Clock,
     error::{Error, Result},
     info::MessageInfo,
     key::{Backend, Channel, ChannelKey, Endpoint, Entity, Gid, Token, TopicKey},
     node_builder::NodeBuilder,
-    options::SubscriptionOptions,
+    options::{PublisherOptions, SubscriptionOptions},
     parameters::Parameters,
     publisher::Publisher,
     qos::QosProfile,
     rosout::{LogLevels, Logger},
     session::Context,
-    subscription::{CallbackSubscription, Subscription},
+    subscription::Subscription,
     type_descriptions::{TypeUse, UsedType, UsedTypes},
 };
 
@@ -176,16 +177,18 @@ impl Node {
         }
     }
 
-    /// A publisher of `M` on `topic`, which may be relative to the namespace or, with `~`, to the node.
+    /// A publisher of `M` on `topic`, which may be relative to the namespace or, with `~`, to the node. A
+    /// [`QosProfile`] is enough for `options`.
     ///
     /// # Errors
-    /// When the topic's name breaks ROS's rules, or the session is gone.
+    /// When the topic's name breaks ROS's rules, or the session is gone; also when `options` name a backend that the context does
+    /// not have.
     pub fn create_publisher<M: Message>(
         &self,
         topic: &str,
-        qos: QosProfile,
+        options: impl Into<PublisherOptions>,
     ) -> Result<Publisher<M>> {
-        Publisher::new(self, topic, qos)
+        Publisher::new(self, topic, &options.into())
     }
 
     /// A subscription to `M` on `topic`, read with `recv` and its kin. A [`QosProfile`] is enough for `options`.
@@ -312,6 +315,12 @@ pub(crate) struct EndpointName {
 }
 
 impl EndpointName {
+    /// Another token for the same endpoint, and the GID that follows from it; gives the token that it had.
+    pub(crate) fn rename(&mut self, token: String) -> String {
+        self.gid = Gid::of_token(&token);
+        std::mem::replace(&mut self.token, token)
+    }
+
     /// The text of one of the topic's keys.
     pub(crate) fn on(&self, channel: Channel) -> String {
         let topic = self.key.clone();

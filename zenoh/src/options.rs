@@ -1,7 +1,7 @@
-//! What a subscription is asked for: quality of service, and the memories that it takes buffers in.
+//! What publishers and subscriptions are asked for: quality of service, and the memories that buffers go or come in.
 //!
-//! In: ROS's text form of `acceptable_buffer_backends`. Out: the backends of the registry that it stands for,
-//! or an error that names the unknown one. Bytes are always acceptable, whatever the text says.
+//! In: ROS's text form of `acceptable_buffer_backends`, or the one name that a publisher is to use. Out: the backends of the
+//! registry that it stands for, or an error that names the unknown one. Bytes always go, whatever the text says.
 
 use rosidl_buffer_runtime::BackendRegistry;
 
@@ -15,6 +15,8 @@ use crate::{
 pub(crate) const CPU: &str = "cpu";
 /// Stands for every backend of the context.
 const ANY: &str = "any";
+/// Stands for what is left unsaid by a publisher.
+const AUTO: &str = "auto";
 
 /// Settings of a subscription. A [`QosProfile`] alone is enough where these are asked for.
 ///
@@ -38,6 +40,17 @@ const ANY: &str = "any";
 pub struct SubscriptionOptions {
     qos: QosProfile,
     acceptable: Option<String>,
+    intra_process: IntraProcess,
+}
+
+/// Whether messages go to subscriptions of the same context as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IntraProcess(bool);
+
+impl Default for IntraProcess {
+    fn default() -> Self {
+        Self(true)
+    }
 }
 
 impl SubscriptionOptions {
@@ -59,9 +72,24 @@ impl SubscriptionOptions {
         self
     }
 
+    /// Whether messages of publishers in the same [`Context`](crate::Context) come as they are, without Zenoh and without being encoded;
+    /// they do unless `false` is said here or by the publisher. Buffers are shared with the publisher then, as clones
+    /// share them; such in memory that is not acceptable come copied to the host's.
+    ///
+    /// Messages of publishers with `transient_local`, and of publishers of another Rust type with the same ROS type, come over
+    /// Zenoh in any case.
+    pub fn use_intra_process(mut self, on: bool) -> Self {
+        self.intra_process = IntraProcess(on);
+        self
+    }
+
     /// The quality of service.
     pub(crate) fn qos(&self) -> QosProfile {
         self.qos
+    }
+
+    pub(crate) fn uses_intra_process(&self) -> bool {
+        self.intra_process.0
     }
 
     /// The backends that are meant, `cpu` left out.
@@ -103,7 +131,94 @@ impl From<QosProfile> for SubscriptionOptions {
     fn from(qos: QosProfile) -> Self {
         Self {
             qos,
-            acceptable: None,
+            ..Self::default()
+        }
+    }
+}
+
+/// Settings of a publisher. A [`QosProfile`] alone is enough where these are asked for.
+///
+/// ```no_run
+/// # use rosidl_buffer_runtime::{Buffer, BufferMessage};
+/// use rosidl_buffer_zenoh::{Node, PublisherOptions, QosProfile};
+///
+/// #[derive(Debug, Clone, PartialEq, BufferMessage)]
+/// #[ros2(package = "demo_msgs")]
+/// struct Frame {
+///     data: Buffer<u8>,
+/// }
+///
+/// let node = Node::new("camera")?;
+/// let bytes_only = PublisherOptions::from(QosProfile::sensor_data()).buffer_backend("cpu");
+/// let frames = node.create_publisher::<Frame>("frames", bytes_only)?;
+/// # Ok::<(), rosidl_buffer_zenoh::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct PublisherOptions {
+    qos: QosProfile,
+    backend: Option<String>,
+    intra_process: IntraProcess,
+}
+
+impl PublisherOptions {
+    /// The memory in which buffers are handed to other processes, and in which
+    /// [`LoanedMessage`](crate::LoanedMessage)s lie: `"auto"`, which is what is left unsaid, for whatever each subscription takes;
+    /// `"cpu"` for bytes only; or the name of one backend of the context, such as `"shm"`.
+    ///
+    /// A buffer in memory of another backend is bytes then. (ROS has no such option: its publishers are `"auto"`.) As for
+    /// [`SubscriptionOptions::acceptable_buffer_backends`], this means nothing where buffers never travel as anything but
+    /// bytes.
+    pub fn buffer_backend(mut self, name: &str) -> Self {
+        self.backend = Some(name.trim().to_owned());
+        self
+    }
+
+    /// As [`SubscriptionOptions::use_intra_process`]; both have to want it.
+    pub fn use_intra_process(mut self, on: bool) -> Self {
+        self.intra_process = IntraProcess(on);
+        self
+    }
+
+    /// The quality of service.
+    pub(crate) fn qos(&self) -> QosProfile {
+        self.qos
+    }
+
+    pub(crate) fn uses_intra_process(&self) -> bool {
+        self.intra_process.0
+    }
+
+    /// The one backend that is wanted; `None` for `auto`.
+    pub(crate) fn wanted(&self) -> Option<&str> {
+        self.backend.as_deref().filter(|name| *name != AUTO)
+    }
+
+    /// The backends of the registry that are used.
+    pub(crate) fn chosen(
+        &self,
+        registry: &BackendRegistry,
+        topic: &str,
+    ) -> Result<BackendRegistry> {
+        let Some(wanted) = self.wanted() else {
+            return Ok(registry.clone());
+        };
+        if wanted != CPU && !registry.contains(wanted) {
+            return Err(Error::UnknownBackendToUse {
+                topic: topic.to_owned(),
+                name: wanted.to_owned(),
+                known: registry.names().collect::<Vec<_>>().join(", "),
+            });
+        }
+        Ok(registry.filtered(|name| name == wanted))
+    }
+}
+
+impl From<QosProfile> for PublisherOptions {
+    fn from(qos: QosProfile) -> Self {
+        Self {
+            qos,
+            ..Self::default()
         }
     }
 }

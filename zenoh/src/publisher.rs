@@ -1,28 +1,34 @@
-//! A publisher: hands a message to Zenoh with sequence number, time and GID beside it, serialised once for all who take
-//! bytes, and once for each who takes descriptors of memory instead.
+//! A publisher: hands a message to the subscriptions of its context as it is, and to Zenoh with sequence number, time and GID
+//! beside it, serialised once for all who take bytes, and once for each who takes descriptors of memory instead.
 
 use std::{
     collections::HashSet,
-    marker::PhantomData,
     mem::{Discriminant, discriminant},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use rosidl_buffer_runtime::{BackendError, EncodeError, EncodeErrorKind, Message};
+use rosidl_buffer_runtime::{
+    BackendError, BackendRegistry, EncodeError, EncodeErrorKind, HostWrite, Message,
+};
 use zenoh::liveliness::LivelinessToken;
 
 use crate::{
+    connections::{self, Connection},
     error::{Error, Result},
-    info::{Fallback, PublicationStats, now},
+    inbox::Inbox,
+    info::now,
     key::{Attachment, Entity, EntityKind, Gid},
     later::putting_off,
+    local::{Delivery, deliveries},
     node::{EndpointName, Node},
-    options::all_backends,
+    options::{PublisherOptions, all_backends},
+    parcel::Parcel,
     qos::QosProfile,
-    routes::{Parcel, Router, Routes},
+    routes::{Router, Routes},
     sender::BaseSender,
     session::on_plain_thread,
+    stats::{Fallback, PublicationStats},
 };
 
 type ErrorKind = (
@@ -54,39 +60,45 @@ const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 pub struct Publisher<M> {
     // In the order in which they go: nobody sees the publisher, then it stops, then its node may go.
     _token: LivelinessToken,
-    router: Router,
+    router: Router<M>,
     name: EndpointName,
     qos: QosProfile,
     sequence_number: Mutex<i64>,
     stats: Mutex<PublicationStats>,
     said: Mutex<HashSet<ErrorKind>>,
     node: Node,
-    message: PhantomData<fn(&M)>,
 }
 
 impl<M: Message> Publisher<M> {
-    pub(crate) fn new(node: &Node, topic: &str, qos: QosProfile) -> Result<Self> {
-        let name = node.endpoint::<M>(topic, qos, Entity::Publisher, |registry, _| {
-            Ok(all_backends(registry))
+    pub(crate) fn new(node: &Node, topic: &str, options: &PublisherOptions) -> Result<Self> {
+        let qos = options.qos();
+        let mut backends = BackendRegistry::new();
+        let name = node.endpoint::<M>(topic, qos, Entity::Publisher, |registry, topic| {
+            backends = options.chosen(registry, topic)?;
+            Ok(all_backends(&backends))
         })?;
         let base = BaseSender::declare(node, &name, &qos)?;
         Ok(Self {
             _token: name.declare_token(node.context())?,
-            router: Router::new(base, &qos),
+            router: Router::new(base, backends, options),
             name,
             qos,
             sequence_number: Mutex::new(0),
             stats: Mutex::default(),
             said: Mutex::default(),
             node: node.clone(),
-            message: PhantomData,
         })
     }
 
     /// Publishes a message to whoever is there; with `transient_local`, also to those who come later.
     ///
-    /// A buffer in memory of a backend goes as a descriptor to each subscription that can take it, and as bytes to the
-    /// others: no message is lost because memory cannot be shared. [`Publisher::stats`] tells which way was taken.
+    /// A subscription of the same [`Context`](crate::Context) gets a clone of the message, and with it a share in its buffers, unless
+    /// [told otherwise](PublisherOptions::use_intra_process); if there are no others, nothing is encoded. A subscription elsewhere
+    /// gets a buffer in memory of a backend as a descriptor if it can take it, and as bytes if not: no message is lost because memory
+    /// cannot be shared. [`Publisher::stats`] tells which way was taken, [`Publisher::connections`] which one will be.
+    ///
+    /// A program that fills and publishes one message again and again uses [`Buffer::make_mut`](rosidl_buffer_runtime::Buffer::make_mut),
+    /// which copies only while somebody still reads what was published.
     ///
     /// # Errors
     /// When the message cannot be encoded, or the session is gone. Some subscriptions may have got it all the same: one that
@@ -94,17 +106,23 @@ impl<M: Message> Publisher<M> {
     /// [`PublicationStats::refused`] counts those.
     pub fn publish(&self, message: &M) -> Result<()> {
         let routes = self.routes();
-        let backends = self.node.context().backends();
-        let (error, refused) = putting_off(|| {
+        let (deliveries, uncopied) = deliveries(routes.inlets(), message);
+        let uncopied = uncopied.map(|error| EncodeErrorKind::Buffer(error).into());
+        let is_here = !deliveries.is_empty();
+        let (error, mut refused) = putting_off(|| {
             let mut sending = Sending::new(self);
+            sending.deliver(deliveries);
             let first = |parcels| sending.put(parcels);
-            let out = routes.encode(self.router.base(), message, backends, first);
+            let out = routes.encode(&self.router, message, first);
             self.say(&out.backend_errors);
             sending.put(out.parcels);
             (out.error, sending.finish(&out.fallbacks))
         });
+        if is_here && self.node.context().zenoh_session().is_closed() {
+            refused.get_or_insert_with(|| "the Zenoh session is closed".into());
+        }
         let topic = || self.name.key.topic.clone();
-        match (error, refused) {
+        match (error.or(uncopied), refused) {
             (Some(source), _) => Err(Error::Encode {
                 topic: topic(),
                 source,
@@ -133,8 +151,27 @@ impl<M: Message> Publisher<M> {
         }
     }
 
-    fn routes(&self) -> Arc<Routes> {
+    fn routes(&self) -> Arc<Routes<M>> {
         self.router.routes(&self.node, &self.name, &self.qos)
+    }
+
+    /// Host memory of the first backend that a subscription takes from here, or that was asked for.
+    pub(crate) fn allocate_host(&self, len: usize) -> Option<Box<dyn HostWrite>> {
+        if !M::HAS_ROS_BUFFERS {
+            return None;
+        }
+        let (routes, backends) = (self.routes(), self.router.backends());
+        let mut names = backends.names();
+        names.find_map(|name| {
+            let is_wanted = self.router.is_restricted() || routes.is_taken(name, &self.router);
+            let allocated = is_wanted
+                .then(|| backends.allocate_host(name, len))
+                .flatten()?;
+            let logged = allocated.inspect_err(|error| {
+                tracing::debug!("{}: no loan: {error}", self.name.key.topic);
+            });
+            logged.ok()
+        })
     }
 
     /// What was counted since the publisher was created.
@@ -170,6 +207,11 @@ impl<M: Message> Publisher<M> {
             .count(EntityKind::Subscription, &self.name.key)
     }
 
+    /// The subscriptions that are there, and how the next message would go to each.
+    pub fn connections(&self) -> Vec<Connection> {
+        connections::to_subscriptions(&self.node, &self.name, &self.router, &self.routes())
+    }
+
     /// Waits until there is a subscription that a message published next will reach.
     ///
     /// Returns whether there is one before `timeout` is over. Blocks the calling thread.
@@ -180,7 +222,7 @@ impl<M: Message> Publisher<M> {
             return false;
         }
         // Its token is here; the route to it may be a moment behind.
-        self.wait_until(deadline, |routes| routes.is_matched(self.router.base()))
+        self.wait_until(deadline, |routes| routes.is_matched(&self.router))
     }
 
     /// Waits until there is a subscription that would get a buffer in memory of `backend` as a descriptor, were a message
@@ -190,14 +232,14 @@ impl<M: Message> Publisher<M> {
     /// the bytes are sent.
     pub fn wait_for_backend(&self, backend: &str, timeout: Duration) -> bool {
         let deadline = Instant::now().checked_add(timeout);
-        let backends = self.node.context().backends();
+        let backends = self.router.backends();
         self.wait_until(deadline, |routes| routes.is_ready(backend, backends))
     }
 
     fn wait_until(
         &self,
         deadline: Option<Instant>,
-        holds: impl Fn(&Routes) -> bool + Sync,
+        holds: impl Fn(&Routes<M>) -> bool + Sync,
     ) -> bool {
         on_plain_thread(|| {
             loop {
@@ -216,22 +258,25 @@ impl<M: Message> Publisher<M> {
     }
 }
 
-/// One message on its way to Zenoh, in one go or several.
+/// One message on its way, in one go or several.
 struct Sending<'a, M> {
     publisher: &'a Publisher<M>,
     /// From the first go on, and held to the end: two threads must not overtake each other between number and network.
     number: Option<(MutexGuard<'a, i64>, Attachment)>,
+    /// They may be the last ones to hold a queue, whose messages must not be dropped under that lock.
+    inboxes: Vec<Arc<Inbox<M>>>,
     sent: PublicationStats,
     any: bool,
     any_bytes: bool,
     refusal: Option<zenoh::Error>,
 }
 
-impl<'a, M> Sending<'a, M> {
+impl<'a, M: Message> Sending<'a, M> {
     fn new(publisher: &'a Publisher<M>) -> Self {
         Self {
             publisher,
             number: None,
+            inboxes: Vec::new(),
             sent: PublicationStats::default(),
             any: false,
             any_bytes: false,
@@ -239,10 +284,8 @@ impl<'a, M> Sending<'a, M> {
         }
     }
 
-    fn put(&mut self, parcels: Vec<Parcel<'_>>) {
-        if parcels.is_empty() {
-            return;
-        }
+    /// What comes beside the message, on all ways.
+    fn attachment(&mut self) -> Attachment {
         let publisher = self.publisher;
         let taken = self.number.get_or_insert_with(|| {
             let mut number = lock(&publisher.sequence_number);
@@ -254,10 +297,33 @@ impl<'a, M> Sending<'a, M> {
             };
             (number, attachment)
         });
-        let (attachment, sent) = (&taken.1, &mut self.sent);
+        taken.1
+    }
+
+    /// Hands it to subscriptions of the context: before Zenoh, by which some may get it again.
+    fn deliver(&mut self, deliveries: Vec<Delivery<M>>) {
+        for delivery in deliveries {
+            let attachment = self.attachment();
+            delivery.inbox.deliver(delivery.message, &attachment);
+            self.any = true;
+            self.sent.intra_process += 1;
+            if delivery.is_copied {
+                let reason = Fallback::NotAccepted;
+                *self.sent.fallbacks.entry(reason).or_default() += 1;
+            }
+            self.inboxes.push(delivery.inbox);
+        }
+    }
+
+    fn put(&mut self, parcels: Vec<Parcel<'_>>) {
+        if parcels.is_empty() {
+            return;
+        }
+        let attachment = self.attachment();
+        let sent = &mut self.sent;
         for parcel in parcels {
             let is_bytes = parcel.is_bytes();
-            match parcel.put(attachment, |backend| sent.count_described(backend)) {
+            match parcel.put(&attachment, |backend| sent.count_described(backend)) {
                 Ok(()) => {
                     self.any = true;
                     self.any_bytes |= is_bytes;

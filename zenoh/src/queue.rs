@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use crate::later::later;
+use crate::{later::later, wait_set::add_waker};
 
 /// What a reader finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,7 +75,8 @@ impl<T> Queue<T> {
     {
         let mut state = self.lock();
         if state.closed {
-            return;
+            drop(state);
+            return later(move || drop(item));
         }
         let mut oldest = None;
         if self.depth.is_some_and(|depth| state.items.len() >= depth) {
@@ -138,13 +139,17 @@ impl<T> Queue<T> {
             Taken::Nothing => {}
             taken => return Poll::Ready(taken),
         }
-        if !state
-            .wakers
-            .iter()
-            .any(|waker| waker.will_wake(context.waker()))
-        {
-            state.wakers.push(context.waker().clone());
+        add_waker(&mut state.wakers, context.waker());
+        Poll::Pending
+    }
+
+    /// Whether [`Queue::take`] would not have to wait.
+    pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.closed || !state.items.is_empty() {
+            return Poll::Ready(());
         }
+        add_waker(&mut state.wakers, context.waker());
         Poll::Pending
     }
 

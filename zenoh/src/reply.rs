@@ -16,9 +16,9 @@ use zenoh::{bytes::ZBytes, query::Reply};
 
 use crate::{
     error::{Error, Result},
-    inbox::contiguous,
     key::{EntityKind, TopicKey},
     later::later,
+    payload::contiguous,
     session::Context,
 };
 

@@ -18,9 +18,9 @@ use zenoh::{Wait as _, bytes::ZBytes, key_expr::KeyExpr, query::Query};
 
 use crate::{
     error::{Error, Result},
-    inbox::contiguous,
     info::{now, time},
     key::{Attachment, Gid},
+    payload::contiguous,
     queue::{Queue, Taken, Wait},
 };
 

@@ -5,7 +5,7 @@
 
 use rosidl_buffer_runtime::Peer;
 
-use crate::{graph::Reader, info::Fallback, key::Gid, options::CPU};
+use crate::{graph::Reader, key::Gid, options::CPU, stats::Fallback};
 
 /// Subscriptions with a channel of their own that a topic has at most: each costs a Zenoh publisher and its own encoding of
 /// each message, and anybody in the network may declare any number of tokens.

@@ -9,7 +9,7 @@ use rosidl_buffer_runtime::{
     BackendRegistry, EncodeError, Message, Peer,
     cdr::{self, Described},
 };
-use zenoh::{Wait as _, bytes::ZBytes};
+use zenoh::{Wait as _, bytes::ZBytes, sample::Locality};
 use zenoh_ext::{
     AdvancedPublisher, AdvancedPublisherBuilderExt as _, CacheConfig, MissDetectionConfig,
 };
@@ -65,6 +65,15 @@ impl BaseSender {
         ))))
     }
 
+    /// Of a volatile publisher, for subscriptions of other sessions only.
+    pub(crate) fn declare_elsewhere(
+        node: &Node,
+        name: &EndpointName,
+        qos: &QosProfile,
+    ) -> Result<Self> {
+        declare_channel(node, name, qos, Channel::Base, Locality::Remote).map(Self::Plain)
+    }
+
     pub(crate) fn put(&self, Bytes(payload): Bytes, attachment: &Attachment) -> zenoh::Result<()> {
         match self {
             Self::Plain(publisher) => put(publisher, payload, attachment),
@@ -98,19 +107,33 @@ impl Drop for BaseSender {
 }
 
 /// The channel of all subscriptions that know about buffers and want bytes.
-pub(crate) struct CpuSender(zenoh::pubsub::Publisher<'static>);
+pub(crate) struct CpuSender {
+    publisher: zenoh::pubsub::Publisher<'static>,
+    to: Locality,
+}
 
 impl CpuSender {
-    pub(crate) fn declare(node: &Node, name: &EndpointName, qos: &QosProfile) -> Result<Self> {
-        declare_channel(node, name, qos, Channel::Cpu).map(Self)
+    pub(crate) fn declare(
+        node: &Node,
+        name: &EndpointName,
+        qos: &QosProfile,
+        to: Locality,
+    ) -> Result<Self> {
+        let publisher = declare_channel(node, name, qos, Channel::Cpu, to)?;
+        Ok(Self { publisher, to })
+    }
+
+    /// Whose subscriptions it reaches.
+    pub(crate) fn reaches(&self) -> Locality {
+        self.to
     }
 
     pub(crate) fn put(&self, Bytes(payload): Bytes, attachment: &Attachment) -> zenoh::Result<()> {
-        put(&self.0, payload, attachment)
+        put(&self.publisher, payload, attachment)
     }
 
     pub(crate) fn is_matched(&self) -> bool {
-        is_matched(&self.0)
+        is_matched(&self.publisher)
     }
 }
 
@@ -128,7 +151,7 @@ impl PeerSender {
         qos: &QosProfile,
         (gid, peer): (Gid, Peer),
     ) -> Result<Self> {
-        let publisher = declare_channel(node, name, qos, Channel::Buffer(gid))?;
+        let publisher = declare_channel(node, name, qos, Channel::Buffer(gid), Locality::Any)?;
         Ok(Self {
             gid,
             peer,
@@ -209,14 +232,16 @@ fn declare_channel(
     name: &EndpointName,
     qos: &QosProfile,
     channel: Channel,
+    to: Locality,
 ) -> Result<zenoh::pubsub::Publisher<'static>> {
     node.context()
         .zenoh_session()
         .declare_publisher(name.on(channel))
         .reliability(qos.zenoh_reliability())
         .congestion_control(qos.zenoh_congestion_control())
+        .allowed_destination(to)
         .wait()
-        .map_err(|cause| name.declare_error("a buffer channel of the publisher", cause))
+        .map_err(|cause| name.declare_error("a channel of the publisher", cause))
 }
 
 fn put(

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rosidl_buffer_interfaces::rosgraph_msgs::msg::Clock;
 
-use crate::{node::Node, qos::QosProfile, subscription::CallbackSubscription, time::Time};
+use crate::{callback::CallbackSubscription, node::Node, qos::QosProfile, time::Time};
 
 /// The topic, in no namespace.
 const TOPIC: &str = "/clock";

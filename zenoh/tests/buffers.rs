@@ -21,7 +21,8 @@ use common::{
 };
 use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferMessage, Message as _};
 use rosidl_buffer_zenoh::{
-    Context, Error, Fallback, Node, Publisher, QosProfile, Subscription, SubscriptionOptions,
+    Context, Error, Fallback, Node, Publisher, PublisherOptions, QosProfile, Subscription,
+    SubscriptionOptions,
     key::{Attachment, Channel, ChannelKey, Gid, TopicKey},
     zenoh::{Session, Wait as _, liveliness::LivelinessToken, sample::Sample},
 };
@@ -69,9 +70,9 @@ impl Scene {
         let (domain, mailbox) = (domain(test), Mailbox::new());
         let (foreign, ours) = foreign_and_ours_with(domain, mailbox.registry());
         let node = ours.create_node("node").unwrap();
-        let publisher = node
-            .create_publisher("frames", QosProfile::default())
-            .unwrap();
+        // What goes to subscriptions of the same context is looked at here, too.
+        let over_zenoh = PublisherOptions::default().use_intra_process(false);
+        let publisher = node.create_publisher("frames", over_zenoh).unwrap();
         let seen = watch(&foreign, &format!("{domain}/frames/**"));
         let scene = Self {
             domain,

@@ -30,6 +30,7 @@ use super::{
     name,
 };
 use crate::{
+    callback::CallbackSubscription,
     client::Client,
     error::{Error, Result},
     info::now,
@@ -37,7 +38,6 @@ use crate::{
     node::Node,
     qos::QosProfile,
     reply::Call,
-    subscription::CallbackSubscription,
     type_descriptions::{TypeUse, UsedType},
 };
 

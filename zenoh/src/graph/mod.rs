@@ -68,6 +68,17 @@ pub(crate) struct Reader {
     pub(crate) backends: Option<Vec<Backend>>,
 }
 
+/// An endpoint that somebody has, here or elsewhere.
+pub(crate) struct Peer {
+    pub(crate) gid: Gid,
+    /// Namespace and name of its node.
+    pub(crate) node_name: String,
+    /// Whether it is of this session.
+    pub(crate) is_own: bool,
+    /// The memories that it takes or offers; `None` when it does not know about buffers.
+    pub(crate) backends: Option<Vec<Backend>>,
+}
+
 impl GraphCache {
     /// Watches the tokens of `domain`, those that are there already included.
     pub(crate) fn watch(session: &Session, domain: u32) -> Result<Self> {
@@ -104,6 +115,18 @@ impl GraphCache {
     /// The subscriptions with this topic, type and hash; `None` when there may be others, of which only that is known.
     pub(crate) fn readers(&self, key: &TopicKey) -> Option<Vec<Reader>> {
         self.shared.lock().readers(key)
+    }
+
+    /// The endpoints of `kind` with this topic, type and hash.
+    pub(crate) fn peers(&self, kind: EntityKind, key: &TopicKey) -> Vec<Peer> {
+        let state = self.shared.lock();
+        let peers = state.endpoints(kind, key).map(|known| Peer {
+            gid: known.gid,
+            node_name: known.node(),
+            is_own: known.is_own,
+            backends: known.endpoint.backends.clone(),
+        });
+        peers.collect()
     }
 
     /// Calls `on_publisher` with the backends of each publisher with this topic, type and hash that names some: those that

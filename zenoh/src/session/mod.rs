@@ -33,6 +33,7 @@ use crate::{
     arguments::Arguments,
     error::{Error, Result},
     graph::GraphCache,
+    local::Local,
     node::Node,
     node_builder::NodeBuilder,
     worker::{Jobs, Worker},
@@ -61,6 +62,7 @@ struct ContextInner {
     next_id: AtomicU64,
     backends: BackendRegistry,
     arguments: Arguments,
+    local: Local,
     graph: GraphCache,
     worker: Worker,
     // Last: the graph's subscriber goes before its session.
@@ -114,6 +116,10 @@ impl Context {
     }
 
     /// The Zenoh session underneath, for what this crate does not offer.
+    ///
+    /// A Zenoh subscriber on it does not see messages that all subscriptions of this context get as they are; one on another session
+    /// sees them, and so does this one when the publisher is told
+    /// [not to give them so](crate::PublisherOptions::use_intra_process).
     pub fn zenoh_session(&self) -> &Session {
         self.inner.open.session()
     }
@@ -134,6 +140,10 @@ impl Context {
     /// Where work of the built-in services is done.
     pub(crate) fn jobs(&self) -> &Jobs {
         &self.inner.worker.jobs
+    }
+
+    pub(crate) fn local(&self) -> &Local {
+        &self.inner.local
     }
 
     /// A number that no other entity of this session has.
@@ -313,6 +323,7 @@ impl ContextBuilder {
             next_id: AtomicU64::new(0),
             backends,
             arguments: self.arguments,
+            local: Local::default(),
             graph,
             worker: Worker::default(),
             open,

@@ -26,6 +26,8 @@ pub(crate) struct Mailbox {
     pub(crate) retracted: AtomicU64,
     /// Makes `create_descriptor` fail.
     pub(crate) broken: std::sync::atomic::AtomicBool,
+    /// Makes `from_descriptor` fail in a way that lasts.
+    pub(crate) unavailable: std::sync::atomic::AtomicBool,
     /// Makes `from_descriptor` panic.
     pub(crate) panics: std::sync::atomic::AtomicBool,
     address: &'static str,
@@ -71,6 +73,7 @@ impl Mailbox {
             discovered: Mutex::default(),
             retracted: AtomicU64::new(0),
             broken: false.into(),
+            unavailable: false.into(),
             panics: false.into(),
         })
     }
@@ -145,6 +148,10 @@ impl BufferBackend for Mailbox {
 
     fn from_descriptor(&self, descriptor: Letter) -> Result<Arc<dyn Storage>, BackendError> {
         assert!(!self.panics.load(Ordering::SeqCst), "burned fingers");
+        if self.unavailable.load(Ordering::SeqCst) {
+            let why = "there is no post here".to_owned();
+            return Err(BackendError::Unavailable(why));
+        }
         let letter = self.letters.lock().unwrap().remove(&descriptor.number);
         letter.ok_or(BackendError::Lost(Loss::Expired))
     }

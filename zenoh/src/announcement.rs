@@ -1,0 +1,207 @@
+//! What a subscription has on the network: its key, its channels, and the token by which publishers know it.
+//!
+//! When a memory cannot be taken here for good, the subscription is announced anew without it. ROS's wire format has no other word
+//! for that: a new token is a new GID, and that a new channel. The new channel and token are there before the old token goes, and
+//! the old channel stays, so nothing is lost in between; what comes twice is known by its number. No user code runs here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use rosidl_buffer_runtime::Message;
+use zenoh::{Wait as _, liveliness::LivelinessToken};
+
+use crate::{
+    error::Result,
+    graph::Watch,
+    inbox::Inbox,
+    key::{Backend, Channel, Entity, Gid, Token},
+    local::Registration,
+    node::{EndpointName, Node},
+    options::CPU,
+    qos::QosProfile,
+    receiver::Receiver,
+};
+
+pub(crate) struct Announcement<M> {
+    // In the order in which they go.
+    current: Mutex<Current>,
+    _receiver: Receiver,
+    inbox: Arc<Inbox<M>>,
+    here: Registration,
+    node: Node,
+}
+
+struct Current {
+    token: LivelinessToken,
+    watch: Option<Watch>,
+    /// The last one is what the token leads to; to the others something may still be on its way.
+    channels: Vec<zenoh::pubsub::Subscriber<()>>,
+    name: EndpointName,
+    /// The memories that it takes.
+    accepted: Vec<String>,
+}
+
+impl<M: Message> Announcement<M> {
+    /// Announces a subscription under `name`.
+    pub(crate) fn new(
+        node: &Node,
+        name: EndpointName,
+        qos: &QosProfile,
+        accepted: Vec<String>,
+        inbox: &Arc<Inbox<M>>,
+        here: Registration,
+    ) -> Result<Arc<Self>> {
+        // The channel first: when the base key is known elsewhere, so is the channel.
+        let channel = if name.knows_buffers {
+            Some(declare_channel(node, &name, &accepted, inbox)?)
+        } else {
+            None
+        };
+        let receiver = Receiver::declare(node, &name, qos, inbox)?;
+        here.is_known_as(name.gid);
+        let token = name.declare_token(node.context())?;
+        let current = Current {
+            token,
+            watch: watch(node, &name, &accepted),
+            channels: channel.into_iter().collect(),
+            name,
+            accepted,
+        };
+        let announcement = Arc::new(Self {
+            current: Mutex::new(current),
+            _receiver: receiver,
+            inbox: Arc::clone(inbox),
+            here,
+            node: node.clone(),
+        });
+        let weak = Arc::downgrade(&announcement);
+        inbox.on_lasting_failure(move |backend| Self::give_up_soon(&weak, backend));
+        Ok(announcement)
+    }
+
+    /// Called on one of Zenoh's threads, or inside somebody's `put`, where nothing may be declared.
+    fn give_up_soon(announcement: &Weak<Self>, backend: &str) {
+        let (announcement, backend) = (Weak::clone(announcement), backend.to_owned());
+        let work = move || {
+            if let Some(announcement) = announcement.upgrade()
+                && let Err(error) = announcement.give_up(&backend)
+            {
+                tracing::warn!("{backend} buffers are still asked for, and lost: {error}");
+            }
+        };
+        let thread = std::thread::Builder::new().name("ros_announce".to_owned());
+        if let Err(error) = thread.spawn(work) {
+            tracing::warn!("no thread to announce a subscription anew: {error}");
+        }
+    }
+
+    /// Announces the subscription anew, without memory of `backend`.
+    fn give_up(&self, backend: &str) -> Result<()> {
+        let mut current = self.current();
+        let current = &mut *current;
+        let mut accepted = current.accepted.clone();
+        accepted.retain(|name| name != backend);
+        let entity_id = self.node.context().next_entity_id();
+        let Some(token) = (accepted.len() < current.accepted.len())
+            .then(|| without(&current.name.token, backend, entity_id))
+            .flatten()
+        else {
+            return Ok(()); // it was not asked for
+        };
+        let old = current.name.rename(token);
+        let declared = declare_channel(&self.node, &current.name, &accepted, &self.inbox).and_then(
+            |channel| {
+                self.here.is_known_as(current.name.gid);
+                Ok((channel, current.name.declare_token(self.node.context())?))
+            },
+        );
+        let (channel, token) = match declared {
+            Ok(declared) => declared,
+            Err(error) => {
+                current.name.rename(old);
+                return Err(error);
+            }
+        };
+        current.channels.push(channel);
+        current.watch = watch(&self.node, &current.name, &accepted);
+        current.accepted = accepted;
+        // The old one goes.
+        current.token = token;
+        Ok(())
+    }
+}
+
+impl<M> Announcement<M> {
+    /// The identifier under which others know the subscription now.
+    pub(crate) fn gid(&self) -> Gid {
+        self.current().name.gid
+    }
+
+    /// The memories that it takes now.
+    pub(crate) fn accepted(&self) -> Vec<String> {
+        self.current().accepted.clone()
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The token of the same subscription, which does not take memory of `backend`.
+fn without(token: &str, backend: &str, entity_id: u64) -> Option<String> {
+    // It was made from these parts.
+    let mut token: Token = token.parse().ok()?;
+    token.entity_id = entity_id;
+    let Entity::Subscription(endpoint) = &mut token.entity else {
+        return None;
+    };
+    let named = endpoint.backends.as_mut()?;
+    named.retain(|named| named.name != backend);
+    if named.is_empty() {
+        named.push(Backend {
+            name: CPU.to_owned(),
+            metadata: String::new(),
+        });
+    }
+    Some(token.to_string())
+}
+
+/// Publishers' memory is prepared as soon as they are known, not when their first message is there.
+fn watch(node: &Node, name: &EndpointName, accepted: &[String]) -> Option<Watch> {
+    if !name.knows_buffers || accepted.is_empty() {
+        return None;
+    }
+    let (backends, accepted) = (node.context().backends().clone(), accepted.to_vec());
+    let tell = move |theirs: &[Backend]| {
+        let taken = theirs
+            .iter()
+            .filter(|backend| accepted.contains(&backend.name));
+        for backend in taken {
+            backends.on_discovering_endpoint(&backend.name, &backend.metadata);
+        }
+    };
+    Some(node.context().graph().watch_publishers(&name.key, tell))
+}
+
+/// The key on which publishers that know about buffers reach this subscription.
+fn declare_channel<M: Message>(
+    node: &Node,
+    name: &EndpointName,
+    accepted: &[String],
+    inbox: &Arc<Inbox<M>>,
+) -> Result<zenoh::pubsub::Subscriber<()>> {
+    let arrived = Arc::clone(inbox);
+    let session = node.context().zenoh_session();
+    let declared = if accepted.is_empty() {
+        session
+            .declare_subscriber(name.on(Channel::Cpu))
+            .callback(move |sample| arrived.push(&sample))
+            .wait()
+    } else {
+        let backends = node.context().backends().clone();
+        session
+            .declare_subscriber(name.on(Channel::Buffer(name.gid)))
+            .callback(move |sample| arrived.push_described(&sample, &backends))
+            .wait()
+    };
+    declared.map_err(|cause| name.declare_error("the buffer channel", cause))
+}

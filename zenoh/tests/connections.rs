@@ -1,0 +1,224 @@
+//! Who is at the other end and how messages go there, and a peer that turns out not to be able to take what it asked for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use common::{
+    Frame, SOON, builder, domain, eventually,
+    mailbox::{MAILBOX, Mailbox, paper},
+};
+use rosidl_buffer_zenoh::{
+    Context, Error, Fallback, Handover, Node, Publisher, PublisherOptions, QosProfile,
+    Subscription, SubscriptionOptions,
+};
+
+fn context(test: u32, mailbox: &Arc<Mailbox>) -> Context {
+    let context = builder(domain(test)).backends(mailbox.registry());
+    context.build().unwrap()
+}
+
+fn patient(names: &str) -> SubscriptionOptions {
+    let qos = QosProfile::default().keep_last(1000);
+    SubscriptionOptions::from(qos).acceptable_buffer_backends(names)
+}
+
+fn frame(number: u32) -> Frame {
+    let data = paper(vec![number.to_le_bytes()[0]; 5000]);
+    Frame { number, data }
+}
+
+/// Two nodes of different contexts, and a publisher at the one.
+fn two_nodes(test: u32, mailbox: &Arc<Mailbox>) -> (Publisher<Frame>, Node) {
+    let camera = context(test, mailbox).create_node("camera").unwrap();
+    let viewer = context(test, mailbox);
+    let viewer = viewer.node_builder("viewer").namespace("/ns").build();
+    let qos = QosProfile::default().keep_all();
+    (
+        camera.create_publisher("/frames", qos).unwrap(),
+        viewer.unwrap(),
+    )
+}
+
+fn because(reason: Fallback) -> BTreeMap<String, Fallback> {
+    [(MAILBOX.to_owned(), reason)].into_iter().collect()
+}
+
+#[test]
+fn who_cannot_take_memory_after_all_gets_bytes_from_then_on() {
+    let mailbox = Mailbox::new();
+    let (publisher, viewer) = two_nodes(0, &mailbox);
+    let subscription: Subscription<Frame> = viewer
+        .create_subscription("/frames", patient("mailbox"))
+        .unwrap();
+    assert!(publisher.wait_for_backend(MAILBOX, SOON));
+    let before = subscription.gid();
+    publisher.publish(&frame(0)).unwrap();
+    let received = subscription.recv_timeout(SOON).unwrap().unwrap().message;
+    assert_eq!(received.data.backend_type(), MAILBOX);
+
+    mailbox.unavailable.store(true, Ordering::SeqCst);
+    let mut sent = 1;
+    eventually("it is known by another name", || {
+        publisher.publish(&frame(sent)).unwrap();
+        sent += 1;
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let peers = publisher.connections();
+        peers.len() == 1 && peers[0].gid != before
+    });
+    let peer = &publisher.connections()[0];
+    assert_eq!(peer.gid, subscription.gid());
+    assert_eq!(peer.handover, Handover::Bytes);
+    assert_eq!(peer.fallbacks, because(Fallback::NotAccepted));
+    for _ in 0..5 {
+        publisher.publish(&frame(sent)).unwrap();
+        sent += 1;
+    }
+    // Each message that was not lost by the failure came once and in order, the last ones certainly.
+    let mut numbers = Vec::new();
+    eventually("the last one is here", || {
+        while let Some(received) = subscription.try_recv().unwrap() {
+            let Frame { number, data } = received.message;
+            assert_eq!(data.backend_type(), "cpu");
+            assert_eq!(data, vec![number.to_le_bytes()[0]; 5000]);
+            numbers.push(number);
+        }
+        numbers.last() == Some(&(sent - 1))
+    });
+    assert!(numbers.is_sorted_by(|one, two| one < two), "{numbers:?}");
+    let stats = subscription.stats();
+    assert!(stats.buffers_lost >= 1);
+    // What failed may have come as bytes as well, when both names were known.
+    let came = u64::try_from(numbers.len()).unwrap();
+    assert!(
+        came + stats.buffers_lost >= u64::from(sent) - 1,
+        "{stats:?}"
+    );
+    assert_eq!((stats.undecodable, stats.lost), (0, 0));
+    assert!(stats.given_up[MAILBOX].contains("there is no post here"));
+    assert_eq!(publisher.subscription_count(), 1);
+}
+
+#[test]
+fn connections_say_how_and_why() {
+    let mailbox = Mailbox::new();
+    let (publisher, viewer) = two_nodes(1, &mailbox);
+    let near: Subscription<Frame> = publisher
+        .node()
+        .create_subscription("/frames", patient("any"))
+        .unwrap();
+    let memory: Subscription<Frame> = viewer
+        .create_subscription("/frames", patient("any"))
+        .unwrap();
+    let bytes: Subscription<Frame> = viewer
+        .create_subscription("/frames", patient("cpu"))
+        .unwrap();
+    eventually("all are known", || publisher.subscription_count() == 3);
+    assert!(publisher.wait_for_backend(MAILBOX, SOON));
+    let to = |subscription: &Subscription<Frame>| {
+        let peers = publisher.connections();
+        assert_eq!(peers.len(), 3);
+        let gid = subscription.gid();
+        peers.into_iter().find(|peer| peer.gid == gid).unwrap()
+    };
+    let peer = to(&near);
+    assert_eq!((peer.node_name.as_str(), peer.is_local), ("/camera", true));
+    assert_eq!(peer.handover, Handover::IntraProcess);
+    assert!(peer.fallbacks.is_empty());
+    let peer = to(&memory);
+    assert_eq!(
+        (peer.node_name.as_str(), peer.is_local),
+        ("/ns/viewer", false)
+    );
+    assert_eq!(
+        peer.handover,
+        Handover::Descriptors(vec![MAILBOX.to_owned()])
+    );
+    assert!(peer.fallbacks.is_empty());
+    let peer = to(&bytes);
+    assert_eq!(peer.handover, Handover::Bytes);
+    assert_eq!(peer.fallbacks, because(Fallback::NotAccepted));
+
+    let from = |subscription: &Subscription<Frame>| {
+        let mut peers = subscription.connections();
+        assert_eq!(peers.len(), 1);
+        assert_eq!(peers[0].gid, publisher.gid());
+        peers.remove(0)
+    };
+    assert!(memory.wait_for_publisher(SOON) && bytes.wait_for_publisher(SOON));
+    assert_eq!(from(&memory).handover, Handover::Unknown);
+    publisher.publish(&frame(1)).unwrap();
+    for subscription in [&near, &memory, &bytes] {
+        assert!(subscription.recv_timeout(SOON).unwrap().is_some());
+    }
+    assert_eq!(from(&near).handover, Handover::IntraProcess);
+    assert!(from(&near).is_local);
+    let peer = from(&memory);
+    assert_eq!(
+        peer.handover,
+        Handover::Descriptors(vec![MAILBOX.to_owned()])
+    );
+    assert_eq!((peer.node_name.as_str(), peer.is_local), ("/camera", false));
+    assert!(peer.fallbacks.is_empty());
+    let peer = from(&bytes);
+    assert_eq!(peer.handover, Handover::Bytes);
+    assert_eq!(peer.fallbacks, because(Fallback::NotAccepted));
+}
+
+#[test]
+fn a_publisher_uses_the_backend_that_it_is_told() {
+    let mailbox = Mailbox::new();
+    let (_, viewer) = two_nodes(2, &mailbox);
+    let camera = context(2, &mailbox).create_node("camera").unwrap();
+    for (topic, backend, is_used) in [
+        ("/one", "cpu", false),
+        ("/two", MAILBOX, true),
+        ("/three", "auto", true),
+    ] {
+        let options = PublisherOptions::default().buffer_backend(backend);
+        let publisher = camera.create_publisher::<Frame>(topic, options).unwrap();
+        let subscription = viewer
+            .create_subscription::<Frame>(topic, patient("any"))
+            .unwrap();
+        assert!(publisher.wait_for_subscription(SOON));
+        if is_used {
+            assert!(publisher.wait_for_backend(MAILBOX, SOON));
+        }
+        publisher.publish(&frame(7)).unwrap();
+        let received = subscription.recv_timeout(SOON).unwrap().unwrap().message;
+        assert_eq!(received, frame(7));
+        let (way, came_in) = if is_used {
+            (Handover::Descriptors(vec![MAILBOX.to_owned()]), MAILBOX)
+        } else {
+            (Handover::Bytes, "cpu")
+        };
+        assert_eq!(received.data.backend_type(), came_in);
+        let peer = &publisher.connections()[0];
+        assert_eq!(peer.handover, way);
+        if !is_used {
+            assert_eq!(peer.fallbacks, because(Fallback::NotChosen));
+            assert_eq!(publisher.stats().fallbacks[&Fallback::NotChosen], 1);
+            assert!(subscription.wait_for_publisher(SOON));
+            let peer = &subscription.connections()[0];
+            assert_eq!(peer.fallbacks, because(Fallback::NotOffered));
+        }
+    }
+    let unknown = PublisherOptions::default().buffer_backend("cuda");
+    let error = camera.create_publisher::<Frame>("four", unknown);
+    let error = error.unwrap_err();
+    assert!(
+        matches!(error, Error::UnknownBackendToUse { .. }),
+        "{error}"
+    );
+    for part in ["publisher on /four", "\"cuda\"", "auto", "there [mailbox]"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
