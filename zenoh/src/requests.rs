@@ -22,6 +22,7 @@ use crate::{
     key::{Attachment, Gid},
     payload::contiguous,
     queue::{Queue, Taken, Wait},
+    wait_set::Ready,
 };
 
 /// Queries that are no requests and are passed over in one go.
@@ -332,6 +333,12 @@ impl<S: Service> RequestInbox<S> {
     pub(crate) fn stop(&self) {
         self.queue.close();
         while let Taken::Item(_) = self.queue.take(Wait::No) {}
+    }
+}
+
+impl<S: Service> Ready for RequestInbox<S> {
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.queue.poll_ready(context)
     }
 }
 

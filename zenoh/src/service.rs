@@ -27,6 +27,7 @@ use crate::{
     qos::QosProfile,
     queue::Wait,
     requests::{RequestInbox, RequestInfo, ServiceRequest, ServiceStats},
+    wait_set::{Source, Waitable},
     worker::Jobs,
 };
 
@@ -201,6 +202,12 @@ impl<S: ServiceType> PolledService<S> {
 impl<S: ServiceType> Drop for PolledService<S> {
     fn drop(&mut self) {
         self.inbox.stop();
+    }
+}
+
+impl<S: ServiceType> Waitable for PolledService<S> {
+    fn source(&self) -> Source {
+        Source::new(&self.inbox)
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
 use common::{SOON, bare, block_on, builder, domain, eventually, foreign_and_ours, free_port};
 use rosidl_buffer_runtime::{Buffer, BufferMessage, Service};
 use rosidl_buffer_zenoh::{
-    Client, Context, Error, Node, QosProfile,
+    Client, Context, Error, Node, QosProfile, WaitSet,
     key::Gid,
     zenoh::{
         Session, Wait as _,
@@ -198,6 +198,24 @@ fn an_asynchronous_server_takes_requests_as_futures() {
     let response = client.call(&Request { a: 3, b: 4 }, SOON).unwrap();
     assert_eq!(response.sum, 7);
     server.join().unwrap();
+}
+
+#[test]
+fn a_wait_set_tells_of_requests() {
+    let node = ours(61);
+    let service = node
+        .create_polled_service::<AddTwoInts>("add", QOS)
+        .unwrap();
+    let client = ready_client(&node);
+    let mut set = WaitSet::new();
+    let key = set.add(&service);
+    assert_eq!(set.wait(Duration::ZERO), []);
+    let call = client.call_async(&Request { a: 1, b: 2 });
+    assert_eq!(set.wait(SOON), [key]);
+    let asked = service.try_recv().unwrap().expect("it is there");
+    asked.responder.respond(&Response { sum: 3 }).unwrap();
+    assert_eq!(block_on(call).unwrap().sum, 3);
+    assert_eq!(set.wait(Duration::ZERO), []);
 }
 
 #[test]
