@@ -250,6 +250,7 @@ mod tests {
         while !sleeper.is_finished() {
             source.clear_ros_time_override();
             source.set_ros_time_override(at(0));
+            std::thread::yield_now();
         }
         assert!(!sleeper.join().unwrap());
     }

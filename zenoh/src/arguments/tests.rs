@@ -1,5 +1,7 @@
 //! The examples of ROS's articles on arguments and remapping, and what `rcl` does with odd ones.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::parameters::ParameterValue as Value;
 
@@ -313,4 +315,23 @@ fn files_that_are_wrong_name_the_line() {
     assert_eq!(yaml::parse_file(""), Ok(Vec::new()));
     let deep = format!("a: {}", "[".repeat(100_000));
     assert!(yaml::parse_file(&deep).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever is written, it is taken or refused; and what is taken as a rule can be applied.
+    #[test]
+    fn nothing_panics(text in "[a-b/:=~{}*\\\\_0-9 '\"!&,.\\[\\]\\-#|>\n\t]{0,40}", any in ".{0,20}") {
+        for text in [text, any] {
+            if let Ok(rule) = RemapRule::parse(&text) {
+                let rules = Remapping::new(&[rule], &[]);
+                prop_assert!(rules.resolve("a", NameKind::Topic, "/b", "node").is_ok());
+            }
+            let _ = parameter_rule(&text);
+            let _ = yaml::parse_value(&text);
+            let _ = yaml::parse_file(&text);
+            let _ = yaml::parse_file(&format!("a:\n  ros__parameters:\n    {text}"));
+        }
+    }
 }
