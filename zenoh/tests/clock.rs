@@ -137,6 +137,6 @@ fn wall_timers_run_by_themselves_and_survive_panics() {
         assert_eq!(ticks.recv_timeout(SOON), Ok(expected));
     }
     drop(timer);
-    let none = node.create_timer(Duration::ZERO, || ());
-    assert!(matches!(none, Err(Error::TimerPeriod)));
+    let refused = node.create_timer(Duration::ZERO, || ());
+    assert!(matches!(refused, Err(Error::TimerPeriod)));
 }
