@@ -21,10 +21,9 @@ use rosidl_buffer_zenoh::{
 fn from_the_page(name: &str, folder: &str, changes: &[(&str, String)]) -> PathBuf {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security.md");
     let page = fs::read_to_string(page).unwrap();
-    let blocks = page.split("```json5\n// ").skip(1);
+    let mut blocks = page.split("```json5\n// ").skip(1);
     let mut block = blocks
-        .filter_map(|block| block.split("```").next()?.strip_prefix(name))
-        .next()
+        .find_map(|block| block.split("```").next()?.strip_prefix(name))
         .expect("the block is on the page")
         .to_owned();
     for (before, after) in changes {
