@@ -7,11 +7,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rosidl_buffer_runtime::Message;
-use zenoh::{Wait as _, liveliness::LivelinessToken};
+use zenoh::Wait as _;
 
 use crate::{
     error::Result,
-    graph::Watch,
+    graph::{OwnToken, Watch},
     inbox::Inbox,
     key::{Backend, Channel, Entity, Gid, Token},
     local::Registration,
@@ -31,7 +31,7 @@ pub(crate) struct Announcement<M> {
 }
 
 struct Current {
-    token: LivelinessToken,
+    token: OwnToken,
     watch: Option<Watch>,
     /// The last one is what the token leads to; to the others something may still be on its way.
     channels: Vec<zenoh::pubsub::Subscriber<()>>,

@@ -19,12 +19,12 @@ use zenoh::{
     Wait as _,
     handlers::CallbackDrop,
     key_expr::KeyExpr,
-    liveliness::LivelinessToken,
     query::{ConsolidationMode, Querier, QueryTarget, Reply},
 };
 
 use crate::{
     error::{Error, Result},
+    graph::OwnToken,
     info::now,
     key::{Attachment, Entity, EntityKind, Gid},
     node::{EndpointName, Node},
@@ -74,7 +74,7 @@ impl Node {
 /// ```
 pub struct Client<S> {
     // In the order in which they go.
-    _token: LivelinessToken,
+    _token: OwnToken,
     /// Sends nothing: it knows whether there is a queryable.
     querier: Querier<'static>,
     key: KeyExpr<'static>,

@@ -39,7 +39,7 @@ pub fn node_with(mut bytes: &[u8], backends: &BackendRegistry) {
         let text = || String::from_utf8_lossy(content).into_owned();
         match what % 8 {
             0 => tokens.insert(&text()),
-            1 => tokens.insert(&format!("@ros2_lv/0/{}", text())),
+            1 => tokens.insert_own(&format!("@ros2_lv/0/{}", text())),
             2 => tokens.remove(&text()),
             3 => tokens.remove_one(usize::from(*length)),
             4 => attachment = content.to_vec(),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rosidl_buffer_runtime::{BackendRegistry, Message, Service};
-use zenoh::{Wait as _, liveliness::LivelinessToken};
 
 use crate::{
     arguments::{NameKind, Remapping},
@@ -11,6 +10,7 @@ use crate::{
     callback::CallbackSubscription,
     clock::Clock,
     error::{Error, Result},
+    graph::OwnToken,
     info::MessageInfo,
     key::{Backend, Channel, ChannelKey, Endpoint, Entity, Gid, Token, TopicKey},
     node_builder::NodeBuilder,
@@ -48,7 +48,7 @@ pub(crate) struct NodeCore {
     id: u64,
     types: Arc<UsedTypes>,
     // Before the context: a token goes before its session.
-    _token: LivelinessToken,
+    _token: OwnToken,
     pub(crate) context: Context,
 }
 
@@ -327,7 +327,7 @@ impl EndpointName {
         ChannelKey { topic, channel }.to_string()
     }
 
-    pub(crate) fn declare_token(&self, context: &Context) -> Result<LivelinessToken> {
+    pub(crate) fn declare_token(&self, context: &Context) -> Result<OwnToken> {
         declare_token(context, &self.token, &self.key.topic)
     }
 
@@ -361,17 +361,10 @@ fn token(
     token.to_string()
 }
 
-fn declare_token(context: &Context, token: &str, name: &str) -> Result<LivelinessToken> {
-    let declared = context
-        .zenoh_session()
-        .liveliness()
-        .declare_token(token.to_owned())
-        .wait();
-    declared.map_err(|cause| Error::Declare {
-        what: "the liveliness token",
-        name: name.to_owned(),
-        cause,
-    })
+fn declare_token(context: &Context, token: &str, name: &str) -> Result<OwnToken> {
+    context
+        .graph()
+        .declare(context.zenoh_session(), token, name)
 }
 
 impl std::fmt::Debug for Node {

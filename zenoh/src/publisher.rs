@@ -11,11 +11,11 @@ use std::{
 use rosidl_buffer_runtime::{
     BackendError, BackendRegistry, EncodeError, EncodeErrorKind, HostWrite, Message,
 };
-use zenoh::liveliness::LivelinessToken;
 
 use crate::{
     connections::{self, Connection},
     error::{Error, Result},
+    graph::OwnToken,
     inbox::Inbox,
     info::now,
     key::{Attachment, Entity, EntityKind, Gid},
@@ -59,7 +59,7 @@ const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 /// ```
 pub struct Publisher<M> {
     // In the order in which they go: nobody sees the publisher, then it stops, then its node may go.
-    _token: LivelinessToken,
+    _token: OwnToken,
     router: Router<M>,
     name: EndpointName,
     qos: QosProfile,

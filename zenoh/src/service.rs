@@ -15,13 +15,11 @@ use std::{
 };
 
 use rosidl_buffer_runtime::Service as ServiceType;
-use zenoh::{
-    Wait as _, handlers::CallbackDrop, key_expr::KeyExpr, liveliness::LivelinessToken,
-    query::Query, query::Queryable,
-};
+use zenoh::{Wait as _, handlers::CallbackDrop, key_expr::KeyExpr, query::Query, query::Queryable};
 
 use crate::{
     error::{Error, Result},
+    graph::OwnToken,
     key::{Entity, Gid},
     node::{EndpointName, Node},
     qos::QosProfile,
@@ -89,7 +87,7 @@ impl Node {
 /// ```
 pub struct PolledService<S: ServiceType> {
     // In the order in which they go.
-    _token: LivelinessToken,
+    _token: OwnToken,
     _queryable: Queryable<()>,
     inbox: Arc<RequestInbox<S>>,
     name: EndpointName,

@@ -73,9 +73,8 @@ fn thousands_of_tokens_that_make_no_sense_are_counted_and_the_node_goes_on() {
         let ignored = graph.ignored();
         (ignored.malformed, ignored.too_long) == (bad as u64, long as u64)
     });
-    eventually("the liar is one more", || {
-        publisher.subscription_count() == 1
-    });
+    eventually("the liar is counted", || graph.ignored().not_ours == 1);
+    assert_eq!(publisher.subscription_count(), 0);
     assert_eq!(graph.node_names().len(), 1);
 
     let subscription = ours
@@ -88,10 +87,17 @@ fn thousands_of_tokens_that_make_no_sense_are_counted_and_the_node_goes_on() {
     let received = subscription.recv_timeout(SOON).unwrap().unwrap();
     assert_eq!(received.message.data, "still here");
     drop(declared);
-    eventually("the liar is gone", || publisher.subscription_count() == 1);
+    let id = foreign.zid();
+    let last = format!("@ros2_lv/{domain}/{id}/0/0/NN/%/%/last");
+    let _last = foreign.liveliness().declare_token(last).wait().unwrap();
+    eventually("all that went is known", || {
+        graph.node_names().iter().any(|node| node.name == "last")
+    });
+    assert_eq!(publisher.subscription_count(), 1);
+    let all = (bad + long + 1) as u64;
     assert_eq!(
         graph.ignored().total(),
-        (bad + long) as u64,
+        all,
         "what goes is not counted again"
     );
 }
@@ -173,4 +179,48 @@ fn attachments_payloads_and_descriptors_that_lie_are_counted_on_every_channel() 
         );
         assert_eq!((stats.publishers.len(), stats.lost), (1, 0), "{topic}");
     }
+}
+
+#[test]
+fn a_token_that_is_declared_by_somebody_else_too_does_not_go_with_him() {
+    let domain = domain(3);
+    let (foreign, ours) = foreign_and_ours(domain);
+    let node = ours.create_node("talker").unwrap();
+    let graph = node.graph();
+    let publisher = node
+        .create_publisher::<Text>("chatter", QosProfile::default())
+        .unwrap();
+    let there = || graph.count_publishers("/chatter");
+    assert_eq!(there(), 1, "we know ourselves at once");
+    let key = format!("@ros2_lv/{domain}/**/MP/**");
+    let mut own = None;
+    eventually("the others know us", || {
+        let known = foreign.liveliness().get(key.as_str()).wait().unwrap();
+        own = known
+            .into_iter()
+            .filter_map(|reply| reply.into_result().ok())
+            .map(|sample| sample.key_expr().to_string())
+            .find(|token| token.contains("%chatter"));
+        own.is_some()
+    });
+    let copy = foreign.liveliness().declare_token(own.unwrap());
+    let copy = copy.wait().unwrap();
+    let marker = |number: u32| {
+        let id = foreign.zid();
+        let token = format!("@ros2_lv/{domain}/{id}/0/{number}/NN/%/%/marker{number}");
+        let token = foreign.liveliness().declare_token(token).wait().unwrap();
+        eventually("what was declared before is known", || {
+            let nodes = graph.node_names();
+            nodes
+                .iter()
+                .any(|node| node.name == format!("marker{number}"))
+        });
+        token
+    };
+    let first = marker(1);
+    copy.undeclare().wait().unwrap();
+    let second = marker(2);
+    assert_eq!(there(), 1);
+    drop((first, second, publisher));
+    eventually("it goes with us", || there() == 0);
 }

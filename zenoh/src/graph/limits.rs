@@ -21,6 +21,8 @@ pub struct IgnoredTokens {
     pub malformed: u64,
     /// Longer than 4,096 bytes.
     pub too_long: u64,
+    /// In this session's name, but not declared by it.
+    pub not_ours: u64,
     /// More than a graph remembers: 65,536 topics and as many services, 64 types and 16,384 endpoints for each, 64 MiB of
     /// tokens in all.
     pub beyond_limits: u64,
@@ -29,7 +31,7 @@ pub struct IgnoredTokens {
 impl IgnoredTokens {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.malformed + self.too_long + self.beyond_limits
+        self.malformed + self.too_long + self.not_ours + self.beyond_limits
     }
 }
 

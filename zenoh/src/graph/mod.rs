@@ -7,6 +7,7 @@
 mod endpoints;
 mod limits;
 mod mismatch;
+mod own;
 #[cfg(any(test, fuzzing))]
 mod play;
 mod query;
@@ -26,6 +27,7 @@ use std::{
 
 use zenoh::{Session, Wait as _, pubsub::Subscriber, sample::SampleKind};
 
+pub(crate) use self::own::OwnToken;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::play::Tokens;
 pub(crate) use self::watch::{Change, Watch, Watched};

@@ -8,9 +8,12 @@ use super::{
     watch::Watched,
 };
 use crate::{
-    key::{EntityKind, Gid},
+    key::{EntityKind, Gid, Token},
     qos::QosProfile,
 };
+
+/// The session that is ours.
+const OWN: &str = "a";
 
 /// The memory of a graph, and beside it what it should be.
 pub(crate) struct Tokens {
@@ -21,7 +24,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        let mut state = State::new(0, "a".to_owned());
+        let mut state = State::new(0, OWN.to_owned());
         for kind in [EntityKind::Publisher, EntityKind::Subscription] {
             let watched = Watched {
                 kind,
@@ -39,9 +42,24 @@ impl Tokens {
         }
     }
 
+    /// As the network reports it.
     pub(crate) fn insert(&mut self, text: &str) {
         let ignored = self.state.ignored.total();
         let news = self.state.insert(text);
+        self.inserted(text, &news, ignored);
+    }
+
+    /// As one of ours, if it says that it is.
+    pub(crate) fn insert_own(&mut self, text: &str) {
+        if !is_own(text) {
+            return self.insert(text);
+        }
+        let ignored = self.state.ignored.total();
+        let news = self.state.insert_own(text);
+        self.inserted(text, &news, ignored);
+    }
+
+    fn inserted(&mut self, text: &str, news: &News, ignored: u64) {
         let is_ignored = self.state.ignored.total() > ignored;
         assert!(!(news.changed && is_ignored), "{text:?}");
         assert!(
@@ -51,28 +69,39 @@ impl Tokens {
         if news.changed {
             assert!(self.remembered.insert(text.to_owned()), "twice: {text:?}");
         }
-        self.check(&news);
+        self.check(news);
     }
 
+    /// As the network reports it.
     pub(crate) fn remove(&mut self, text: &str) {
         let news = self.state.remove(text);
-        assert_eq!(news.changed, self.remembered.remove(text), "{text:?}");
+        let expected = !is_own(text) && self.remembered.remove(text);
+        assert_eq!(news.changed, expected, "{text:?}");
         self.check(&news);
     }
 
     /// One of those that are there.
     pub(crate) fn remove_one(&mut self, number: usize) {
         if let Some(text) = self.remembered.iter().nth(number).cloned() {
-            self.remove(&text);
+            self.end(&text);
         }
     }
 
     /// Nothing stays behind.
     pub(crate) fn remove_all(&mut self) {
         while let Some(text) = self.remembered.first().cloned() {
-            self.remove(&text);
+            self.end(&text);
         }
         assert!(self.state.is_empty(), "something stayed behind");
+    }
+
+    fn end(&mut self, text: &str) {
+        if !is_own(text) {
+            return self.remove(text);
+        }
+        let news = self.state.remove_own(text);
+        assert_eq!(news.changed, self.remembered.remove(text), "{text:?}");
+        self.check(&news);
     }
 
     fn check(&mut self, news: &News) {
@@ -104,4 +133,9 @@ impl Tokens {
         expected.sort_unstable();
         assert_eq!(gids, expected);
     }
+}
+
+fn is_own(text: &str) -> bool {
+    text.parse::<Token>()
+        .is_ok_and(|token| token.session_id == OWN)
 }

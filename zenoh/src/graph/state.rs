@@ -65,12 +65,39 @@ impl State {
         }
     }
 
+    /// A token that the network reports.
     pub(super) fn insert(&mut self, text: &str) -> News {
-        let token = match read(text) {
-            Ok(token) => token,
-            Err(why) => return self.ignore(text, &why),
+        match read(text) {
+            Ok(token) if token.session_id == self.own_session => self.check_own(text, token),
+            Ok(token) => self.add(text, token, false),
+            Err(why) => self.ignore(text, &why),
+        }
+    }
+
+    /// A token that we are about to declare.
+    pub(super) fn insert_own(&mut self, text: &str) -> News {
+        match read(text) {
+            Ok(token) => self.add(text, token, true),
+            Err(why) => self.ignore(text, &why),
+        }
+    }
+
+    /// What is ours we know without the network.
+    fn check_own(&mut self, text: &str, token: Token) -> News {
+        let is_known = match known(text, token, true) {
+            None => self.nodes.contains_key(text),
+            Some(known) => {
+                let there = self.names(known.kind).get(&known.endpoint.topic);
+                there.is_some_and(|there| there.contains(text, &known))
+            }
         };
-        let is_own = token.session_id == self.own_session;
+        if !is_known {
+            self.ignored.not_ours += 1;
+        }
+        News::default()
+    }
+
+    fn add(&mut self, text: &str, token: Token, is_own: bool) -> News {
         if token.entity.kind() == EntityKind::Node {
             return self.insert_node(text, token, is_own);
         }
@@ -105,12 +132,24 @@ impl State {
         self.tell(&known, true)
     }
 
+    /// A token that is gone, as the network reports. Ours go with [`State::remove_own`] only.
     pub(super) fn remove(&mut self, text: &str) -> News {
+        match read(text) {
+            Ok(token) if token.session_id != self.own_session => self.take_out(text, token, false),
+            _ => News::default(),
+        }
+    }
+
+    /// A token that we are about to take back.
+    pub(super) fn remove_own(&mut self, text: &str) -> News {
+        match read(text) {
+            Ok(token) => self.take_out(text, token, true),
+            Err(_) => News::default(),
+        }
+    }
+
+    fn take_out(&mut self, text: &str, token: Token, is_own: bool) -> News {
         // The place is read from the text again: no second index to keep right.
-        let Ok(token) = read(text) else {
-            return News::default();
-        };
-        let is_own = token.session_id == self.own_session;
         if token.entity.kind() == EntityKind::Node {
             let changed = self.nodes.remove(text).is_some();
             if changed {
@@ -287,8 +326,7 @@ impl State {
     }
 }
 
-/// How many times the limits. Whoever fills them leaves room for what is ours; and what only says that it is ours, which
-/// anybody may write into a token, has limits too.
+/// How many times the limits: whoever fills them leaves room for what is ours.
 fn share(is_own: bool) -> usize {
     if is_own { 2 } else { 1 }
 }

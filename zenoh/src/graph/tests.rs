@@ -1,7 +1,7 @@
 use super::{
     endpoints::{MAX_PER_TOPIC, MAX_TYPES},
     limits::{MAX_NAMES, MAX_TOKEN_LEN},
-    state::State,
+    state::{News, State},
     watch::{Change, Watched},
 };
 use crate::{
@@ -17,6 +17,23 @@ fn token(session: &str, kind: &str, topic: &str, hash: &str) -> String {
 
 fn key(topic: &str) -> TopicKey {
     TopicKey::new(0, topic, "std_msgs/msg/String", "h")
+}
+
+/// The session `a` is ours.
+fn add(state: &mut State, text: &str) -> News {
+    if text.contains("/0/a/") {
+        state.insert_own(text)
+    } else {
+        state.insert(text)
+    }
+}
+
+fn take_out(state: &mut State, text: &str) -> News {
+    if text.contains("/0/a/") {
+        state.remove_own(text)
+    } else {
+        state.remove(text)
+    }
 }
 
 fn state() -> State {
@@ -37,8 +54,8 @@ fn endpoints_come_and_go() {
         "@ros2_lv/0/b/0/0/NN/%/%/n".to_owned(),
     ];
     for text in &texts {
-        assert!(state.insert(text).changed);
-        assert!(!state.insert(text).changed, "it is there already");
+        assert!(add(&mut state, text).changed);
+        assert!(!add(&mut state, text).changed, "it is there already");
     }
     for (kind, count) in [
         (EntityKind::Publisher, 2),
@@ -53,9 +70,14 @@ fn endpoints_come_and_go() {
     state.remove("@ros2_lv/0/x/nonsense");
     assert_eq!(state.ignored.malformed, 1);
     assert!(state.readers(&key("/chatter")).is_some());
+    // In our name, by somebody else: neither takes anything away nor adds anything.
+    assert!(!state.remove(&texts[0]).changed && !state.insert(&texts[0]).changed);
+    assert_eq!(state.ignored.not_ours, 0);
+    assert!(!state.insert(&token("a", "MP", "lie", "h")).changed);
+    assert_eq!(state.ignored.not_ours, 1);
     for text in &texts {
-        assert!(state.remove(text).changed);
-        assert!(!state.remove(text).changed, "it is gone already");
+        assert!(take_out(&mut state, text).changed);
+        assert!(!take_out(&mut state, text).changed, "it is gone already");
     }
     assert!(state.is_empty());
 }
@@ -74,7 +96,7 @@ fn what_is_one_too_many_is_counted_and_a_subscription_makes_its_topic_incomplete
     assert!(!state.remove(&one_more).changed);
     assert_eq!(state.readers(&key("/full")), None);
     // Whoever fills a topic leaves room for what is ours.
-    assert!(state.insert(&token("a", "MS", "full", "h")).changed);
+    assert!(state.insert_own(&token("a", "MS", "full", "h")).changed);
     assert_eq!(state.ignored.beyond_limits, 1);
 
     for number in 0..=MAX_TYPES {
@@ -129,7 +151,7 @@ fn there_is_an_end_to_topics_and_to_bytes() {
         !state.insert(&node).changed
     });
     assert!(number.is_some(), "there is no end");
-    assert!(state.insert("@ros2_lv/0/a/0/0/NN/%/%/ours").changed);
+    assert!(state.insert_own("@ros2_lv/0/a/0/0/NN/%/%/ours").changed);
     assert_eq!(state.ignored.beyond_limits, 2);
 }
 
@@ -138,7 +160,7 @@ fn disagreeing_endpoints_are_reported_once_and_only_ours() {
     let ours = token("a", "MP", "chatter", "RIHS01_1");
     let theirs = token("b", "MS", "chatter", "RIHS01_2");
     let mut first = state();
-    assert_eq!(first.insert(&ours).warnings, [""; 0]);
+    assert_eq!(first.insert_own(&ours).warnings, [""; 0]);
     let warnings = first.insert(&theirs).warnings;
     for part in [
         "/chatter",
@@ -149,11 +171,11 @@ fn disagreeing_endpoints_are_reported_once_and_only_ours() {
         assert!(warnings[0].contains(part), "{warnings:?}");
     }
     // Said once, whichever comes again.
-    first.remove(&ours);
-    assert_eq!(first.insert(&ours).warnings, [""; 0]);
+    first.remove_own(&ours);
+    assert_eq!(first.insert_own(&ours).warnings, [""; 0]);
     let mut other_order = state();
     other_order.insert(&theirs);
-    assert_eq!(other_order.insert(&ours).warnings, warnings);
+    assert_eq!(other_order.insert_own(&ours).warnings, warnings);
     let same = token("b", "MS", "chatter", "RIHS01_1");
     let publisher = token("b", "MP", "chatter", "RIHS01_2");
     for quiet in [same, publisher] {
@@ -172,7 +194,7 @@ fn disagreeing_endpoints_are_reported_once_and_only_ours() {
 fn what_does_not_suit_is_told_and_said() {
     let mut state = state();
     let late = token("b", "MS", "chatter", "h").replace("::,", ":1:,");
-    state.insert(&token("a", "MP", "chatter", "h"));
+    state.insert_own(&token("a", "MP", "chatter", "h"));
     let warnings = state.insert(&late).warnings;
     assert!(warnings[0].contains("durability"), "{warnings:?}");
     let watched = Watched {
