@@ -47,8 +47,9 @@ const ACCEPTS: &str = "ROSIDL_BUFFER_ZENOH_ACCEPTS";
 
 fn content(number: u32) -> Vec<u8> {
     let step = number.wrapping_mul(7) | 1;
-    (0..LEN as u32)
+    (0u32..)
         .map(|at| (at.wrapping_mul(step) >> 3).to_le_bytes()[0])
+        .take(LEN)
         .collect()
 }
 
