@@ -1,6 +1,6 @@
-//! One publisher and every kind of subscription at once: bytes, shared memory, the same process, one that comes late, one
-//! that is killed, one that cannot be reached with the memory, and one that knows nothing of buffers. Each gets each message once, in
-//! order, in the memory that it should come in.
+//! One publisher and every kind of subscription at once: bytes, shared memory, the same context, another one in the same process, one
+//! that comes late, one that is killed, one that cannot be reached with the memory, one that cannot import it, and one that
+//! knows nothing of buffers. Each gets each message once, in order, in the memory that it should come in.
 //!
 //! The test binary starts itself again; what the other processes do is an ignored test.
 #![cfg(target_os = "linux")]
@@ -14,7 +14,7 @@ mod common;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use common::{
@@ -111,6 +111,7 @@ type Log = Arc<Mutex<BTreeMap<String, Vec<(u32, String, bool)>>>>;
 struct Scene {
     domain: u32,
     shm: ShmBackend,
+    mailbox: Arc<Mailbox>,
     publisher: Publisher<Frame>,
     foreign: Session,
     log: Log,
@@ -120,11 +121,12 @@ struct Scene {
 
 impl Scene {
     fn new(test: u32) -> Self {
-        let (domain, shm, port) = (domain(test), ShmBackend::new().unwrap(), free_port());
+        let (domain, port) = (domain(test), free_port());
+        let (shm, mailbox) = (ShmBackend::new().unwrap(), Mailbox::new());
         let context = Context::builder()
             .domain_id(domain)
             .local_discovery(true)
-            .backends(registry(&shm, &Mailbox::new()))
+            .backends(registry(&shm, &mailbox))
             .zenoh_setting("connect/endpoints", "[]")
             .zenoh_setting("listen/endpoints", format!(r#"["tcp/127.0.0.1:{port}"]"#))
             .build()
@@ -149,6 +151,7 @@ impl Scene {
         Self {
             domain,
             shm,
+            mailbox,
             publisher: node.create_publisher("frames", ALL).unwrap(),
             foreign: foreign_session("peer", None, Some(port)),
             log,
@@ -163,7 +166,12 @@ impl Scene {
         Process::start("viewer_process", self.domain, &variables)
     }
 
-    /// A subscription in this process.
+    /// A subscription in this process, in a context with these backends.
+    fn beside(&self, name: &'static str, backends: BackendRegistry) -> CallbackSubscription<Frame> {
+        let context = builder(self.domain).backends(backends).build().unwrap();
+        self.here(name, &context.create_node(name).unwrap())
+    }
+
     fn here(&self, name: &'static str, node: &Node) -> CallbackSubscription<Frame> {
         let log = Arc::clone(&self.log);
         let options = SubscriptionOptions::from(ALL).acceptable_buffer_backends("any");
@@ -194,10 +202,11 @@ impl Scene {
             let log = self.log.lock().unwrap();
             who.iter().all(|(name, accepts)| {
                 let seen = log.get(*name).map_or(&[][..], Vec::as_slice);
-                accepts
-                    .iter()
-                    .all(|memory| seen.iter().any(|(_, backend, _)| backend == memory))
-                    && !seen.is_empty()
+                (0..3).all(|rest| {
+                    seen.iter().any(|(number, backend, _)| {
+                        number % 3 == rest && *backend == expected(*number, accepts)
+                    })
+                })
             })
         });
         self.caught_up(who);
@@ -222,20 +231,24 @@ fn registry(shm: &ShmBackend, mailbox: &Arc<Mailbox>) -> BackendRegistry {
 #[test]
 fn every_kind_of_subscription_gets_every_message_once() {
     let mut scene = Scene::new(1);
-    let node = scene.publisher.node().clone();
-    // Letters of another house: what the mailbox describes cannot be had there.
-    let elsewhere = builder(scene.domain).backends(Mailbox::at("elsewhere").registry());
-    let elsewhere = elsewhere.build().unwrap().create_node("elsewhere").unwrap();
-    let _here = [
-        scene.here("same_process", &node),
-        scene.here("unreachable", &elsewhere),
+    let broken = Mailbox::new();
+    broken.unavailable.store(true, Ordering::SeqCst);
+    let here = [
+        scene.here("same_context", scene.publisher.node()),
+        scene.beside("same_process", registry(&scene.shm, &scene.mailbox)),
+        // What the mailbox describes cannot be had in another house, and its publisher knows.
+        scene.beside("unreachable", Mailbox::at("elsewhere").registry()),
+        // And here nobody knows before the first attempt.
+        scene.beside("cannot_import", broken.registry()),
     ];
     let bytes = scene.process("bytes", Some(CPU));
     let memory = scene.process("memory", None);
     let doomed = scene.process("doomed", None);
-    let stay: [(&str, &[&'static str]); 4] = [
+    let stay: [(&str, &[&'static str]); 6] = [
+        ("same_context", &[SHM, MAILBOX]),
         ("same_process", &[SHM, MAILBOX]),
         ("unreachable", &[]),
+        ("cannot_import", &[]),
         ("bytes", &[]),
         ("memory", &[SHM]),
     ];
@@ -293,9 +306,9 @@ fn every_kind_of_subscription_gets_every_message_once() {
         assert_eq!(numbers, all, "{name}: each once and in order");
         for (number, backend, fine) in seen() {
             assert!(fine, "{name}: {number} has another content");
-            let by_legacy = (legacy_from..legacy_to).contains(number);
-            // What goes within the context is as it is, whoever else is there.
-            if by_legacy && *name != "same_process" {
+            // The message itself is nothing that anybody could misread.
+            let same_context = *name == "same_context";
+            if (legacy_from..legacy_to).contains(number) && !same_context {
                 assert_eq!(backend, CPU, "{name}: {number}");
             } else if *number >= from {
                 assert_eq!(backend, expected(*number, accepts), "{name}: {number}");
@@ -313,6 +326,16 @@ fn every_kind_of_subscription_gets_every_message_once() {
     assert!((settled - 1..killed).contains(&last), "{last}");
     let window: Vec<u32> = (legacy_from..legacy_to).collect();
     assert_eq!(legacy_saw, window, "the one that knows nothing of buffers");
+
+    let stats = here.each_ref().map(CallbackSubscription::stats);
+    let [same_context, .., cannot_import] = &stats;
+    assert_eq!(same_context.intra_process, same_context.received);
+    assert!(cannot_import.given_up.contains_key(MAILBOX));
+    for stats in &stats {
+        let lost = stats.buffers_lost;
+        assert_eq!(lost > 0, stats.given_up.contains_key(MAILBOX), "{stats:?}");
+        assert_eq!((stats.dropped, stats.undecodable), (0, 0), "{stats:?}");
+    }
 
     eventually("all blocks are free again", || {
         let stats = scene.shm.stats();
