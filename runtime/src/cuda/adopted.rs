@@ -1,7 +1,7 @@
 //! Memory that somebody else made: read in place in this process, and kept until the GPU is done with it.
 //!
-//! The order is an event of this process, recorded behind what writes the memory; there is no block, so no word. Readers in
-//! other processes get a copy in a block of ours, which the backend makes when the first of them is told of the frame.
+//! The order is an event of this process, recorded behind what writes the memory; there is no block, so no word. For
+//! readers in other processes the backend makes it one, or copies it into one of ours, when the first of them is told of the frame.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

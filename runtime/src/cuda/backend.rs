@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::access::AccessError;
 use super::builder::CudaBuilder;
 use super::driver::{Context, CudaError, Device, DeviceUuid, Stream};
+use super::lent::Lent;
 use super::memory::CudaMemory;
 use super::notes::Notes;
 use super::reaper::Reaper;
@@ -52,6 +53,8 @@ pub(super) struct Inner {
     pub(super) host_pool: OnceLock<Arc<dyn HostPool>>,
     pub(super) copies: Vec<Copies>,
     pub(super) notes: Notes,
+    pub(super) lent: Lent,
+    pub(super) expose_allocations: bool,
 }
 
 impl Inner {

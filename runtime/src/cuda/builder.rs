@@ -7,6 +7,7 @@ use super::access::AccessError;
 use super::backend::{Copies, CudaBackend, Inner};
 use super::driver::{CudaError, Device, DeviceUuid};
 use super::exchange::name;
+use super::lent::Lent;
 use super::memory::CudaMemory;
 use super::notes::Notes;
 use super::reaper::Reaper;
@@ -22,6 +23,7 @@ pub struct CudaBuilder {
     config: Config,
     host_pool: Option<Arc<dyn HostPool>>,
     peer_access: bool,
+    expose_allocations: bool,
 }
 
 impl fmt::Debug for CudaBuilder {
@@ -39,6 +41,7 @@ impl Default for CudaBuilder {
             devices: Vec::new(),
             host_pool: None,
             peer_access: true,
+            expose_allocations: false,
             config: Config {
                 max_bytes: 16 << 30,
                 import_limit: 64 << 30,
@@ -77,6 +80,15 @@ impl CudaBuilder {
     #[must_use]
     pub fn peer_access(mut self, is_used: bool) -> Self {
         self.peer_access = is_used;
+        self
+    }
+
+    /// Whether adopted memory ([`CudaBackend::adopt`]) is shared in place also where it is only a part of its allocation; it is copied
+    /// unless set. What is shared is the allocation as a whole: a reader's process could map all of it, read what else is there, and
+    /// see what comes there later, until it lets go of it. For frames in a pool of their own.
+    #[must_use]
+    pub fn expose_allocations(mut self, is_allowed: bool) -> Self {
+        self.expose_allocations = is_allowed;
         self
     }
 
@@ -141,6 +153,8 @@ impl CudaBuilder {
                 host_pool: self.host_pool.map_or_else(OnceLock::new, OnceLock::from),
                 copies,
                 notes: Notes::default(),
+                lent: Lent::default(),
+                expose_allocations: self.expose_allocations,
             }),
         })
     }

@@ -1,12 +1,15 @@
 //! A [`CudaBackend`] as a backend of buffers: what is said of a block to one reader, and what a descriptor gives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backend::CudaBackend;
 use super::descriptor::CudaRsBufferDescriptor;
 use super::driver::DeviceUuid;
-use super::memory::CudaMemory;
+use super::lent::Lent;
+use super::memory::{CudaMemory, NotInPlace};
 use super::storage::{CudaStorage, Held, StorageRef};
+use super::stream::CudaStream;
 use crate::backend::{BufferBackend, Storage};
 use crate::error::{BackendError, Cause};
 use crate::ipc::block::Block;
@@ -108,8 +111,8 @@ impl CudaBackend {
         Ok(ticket.map(|ticket| CudaRsBufferDescriptor::new(ticket, device)))
     }
 
-    /// Adopted memory as readers in other processes get it: copied on the device into a block of ours, once for all of them.
-    /// `None` where this reader would have nothing of it, or there is no block; it gets bytes then.
+    /// Adopted memory as readers in other processes get it, made once for all of them: a block of its own where it can be shared
+    /// as it is, else copied on the device into one of ours. `None` where this reader would have nothing of it, or there is no block; it gets bytes then.
     fn share_adopted(
         &self,
         cuda: &CudaStorage,
@@ -126,20 +129,52 @@ impl CudaBackend {
             return None;
         }
         let source = StorageRef::new(Arc::clone(storage))?;
-        let copy = cuda.shared(|| {
+        let block = cuda.shared(|| {
             let stream = &self.inner.copies(context)?.on_device;
-            self.copied(&source, stream)
-        });
-        match copy {
-            Ok(copy) => {
-                self.inner.notes.adopted_copy();
-                Some(copy)
+            match self.in_place(&source, stream) {
+                Ok(block) => Ok(block),
+                Err(why) => {
+                    self.inner.notes.adopted_copy(&why);
+                    self.copied(&source, stream)
+                }
             }
+        });
+        match block {
+            Ok(block) => Some(block),
             Err(error) => {
                 self.inner.notes.no_adopted_copy(&error);
                 None
             }
         }
+    }
+
+    /// Adopted memory as a block, which the stream says to be written once it is.
+    fn in_place(&self, source: &StorageRef, stream: &CudaStream) -> Result<StorageRef, NotInPlace> {
+        let adopted = source.get().and_then(|storage| match &storage.held {
+            Held::Adopted(adopted) => Some(adopted),
+            _ => None,
+        });
+        let (Some(adopted), Some(pool)) = (adopted, self.inner.engine.adopting()) else {
+            return Err(NotInPlace::NotShareable); // never: the caller looked
+        };
+        let place = (adopted.address(), adopted.len());
+        let expose = self.inner.expose_allocations;
+        let block = self
+            .memory()
+            .adopt(pool, adopted.context(), place, expose)?;
+        let id = block.id;
+        if let Err(error) = Lent::keep(&self.inner, source.clone(), id) {
+            drop(block);
+            pool.drop_adopted(Duration::ZERO, |other| other.id == id);
+            return Err(NotInPlace::Thread(Arc::new(error)));
+        }
+        let held = Held::Own(block);
+        adopted.wait_to_read(&stream.0)?;
+        held.end_write(&stream.0)?;
+        let storage: Arc<dyn Storage> = Arc::new(CudaStorage::written(held, &self.inner));
+        // Always there: made in the line above.
+        let storage = StorageRef::new(storage).ok_or(NotInPlace::NotShareable)?;
+        Ok(storage)
     }
 
     /// Memory that is held from here on.

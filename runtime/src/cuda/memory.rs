@@ -5,6 +5,7 @@
 //! The words are common to all blocks of an engine. What comes from a peer is checked before it is mapped. When to write a
 //! word and when to wait for one is decided above.
 
+mod adopted;
 mod words;
 
 use core::mem::ManuallyDrop;
@@ -16,6 +17,8 @@ use super::driver::{Access, Allocation, Context, CudaError, Device, DeviceUuid, 
 use crate::ipc::memory::{Created, Memory};
 use crate::ipc::wire::Extra;
 
+use adopted::Mapping;
+pub(crate) use adopted::NotInPlace;
 use words::OwnWords;
 pub(crate) use words::{PATIENCE, Word, Words};
 
@@ -129,12 +132,16 @@ impl CudaMemory {
         Ok(Created {
             fd: allocation.export()?,
             extra: BlockExtra { device }.write(),
-            block: CudaBlock {
-                mapped: ManuallyDrop::new(mapped),
-                words: Arc::clone(&self.words),
-                cell,
-            },
+            block: self.block(Place::Own(mapped), cell),
         })
+    }
+
+    fn block(&self, place: Place, cell: u32) -> CudaBlock {
+        CudaBlock {
+            place: ManuallyDrop::new(place),
+            words: Arc::clone(&self.words),
+            cell,
+        }
     }
 
     fn import_block(
@@ -204,10 +211,18 @@ fn length(size: u64) -> Result<usize, CudaError> {
     len.ok_or_else(|| CudaError::Refused(format!("a block cannot have {size} bytes")))
 }
 
+/// Who mapped a block.
+#[derive(Debug)]
+enum Place {
+    Own(Mapped),
+    /// Somebody else of this process, who also unmaps it.
+    Adopted(Mapping),
+}
+
 /// A block as its writer has it.
 #[derive(Debug)]
 pub(crate) struct CudaBlock {
-    mapped: ManuallyDrop<Mapped>,
+    place: ManuallyDrop<Place>,
     words: Arc<OwnWords>,
     cell: u32,
 }
@@ -218,7 +233,7 @@ impl Drop for CudaBlock {
     fn drop(&mut self) {
         if self.words.settle(self.cell, self.context()) {
             // SAFETY: nothing writes there any more; dropped here only.
-            unsafe { ManuallyDrop::drop(&mut self.mapped) };
+            unsafe { ManuallyDrop::drop(&mut self.place) };
         } else {
             tracing::error!(
                 bytes = self.len(),
@@ -232,7 +247,10 @@ impl Drop for CudaBlock {
 impl CudaBlock {
     /// The device of the block.
     pub(crate) fn context(&self) -> &Arc<Context> {
-        self.mapped.context()
+        match &*self.place {
+            Place::Own(mapped) => mapped.context(),
+            Place::Adopted(mapping) => mapping.context(),
+        }
     }
 
     /// Lets this context's device read the block; false where it cannot.
@@ -241,16 +259,25 @@ impl CudaBlock {
         context: &Context,
         memory: &CudaMemory,
     ) -> Result<bool, CudaError> {
-        memory.open_to(context, &self.mapped, self.context().device())
+        match &*self.place {
+            Place::Own(mapped) => memory.open_to(context, mapped, self.context().device()),
+            Place::Adopted(mapping) => Ok(mapping.context().device() == context.device()),
+        }
     }
 
-    /// Address on the device; for reading and writing.
+    /// Address on the device; for reading and writing, unless somebody else made it.
     pub(crate) fn address(&self) -> u64 {
-        self.mapped.address()
+        match &*self.place {
+            Place::Own(mapped) => mapped.address(),
+            Place::Adopted(mapping) => mapping.start(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.mapped.len()
+        match &*self.place {
+            Place::Own(mapped) => mapped.len(),
+            Place::Adopted(mapping) => mapping.len(),
+        }
     }
 
     /// Says how far writing is.

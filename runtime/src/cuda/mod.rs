@@ -1,7 +1,7 @@
 //! Memory of NVIDIA's GPUs that processes share: backend `cuda_rs`.
 //!
 //! Floors, from below: `driver` (the only place that calls CUDA) → `memory` (blocks on a device, for the engine of
-//! `ipc`), `adopted` (memory that others made) → `access` (order by streams), `reaper` (what the GPU still reads) →
+//! `ipc`), `adopted` (memory that others made) → `access` (order by streams), `reaper` (what the GPU still reads), `lent` (what others made and others read) →
 //! [`CudaBackend`]. Nothing here waits for the
 //! GPU, except where bytes are brought to the host: order between processes is made by words that streams write and wait for. A program
 //! with this feature starts and works on a machine that has no driver, and is told so in an error ([`CudaError`]).
@@ -16,6 +16,7 @@ mod descriptor;
 #[allow(unsafe_code)] // calls into the driver
 mod driver;
 mod exchange;
+mod lent;
 #[allow(unsafe_code)] // mapped blocks are written by whoever has them
 mod memory;
 mod notes;

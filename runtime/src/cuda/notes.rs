@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::access::AccessError;
+use super::memory::NotInPlace;
 
 /// What a backend has said.
 #[derive(Debug, Default)]
@@ -25,9 +26,10 @@ impl Notes {
     }
 
     /// Adopted memory was copied.
-    pub(super) fn adopted_copy(&self) {
+    pub(super) fn adopted_copy(&self, reason: &NotInPlace) {
         if is_first(&self.copied) {
             tracing::info!(
+                %reason,
                 "adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once)"
             );
         }
@@ -55,7 +57,7 @@ mod tests {
         let said = log::collect(|| {
             for _ in 0..3 {
                 notes.no_host_copy(&AccessError::NotWritten);
-                notes.adopted_copy();
+                notes.adopted_copy(&NotInPlace::NotShareable);
                 notes.no_adopted_copy(&AccessError::Shared);
             }
         });
@@ -67,7 +69,7 @@ mod tests {
                     "WARN readers without a GPU get bytes, no shared host memory (said once) {}",
                     cause(AccessError::NotWritten)
                 ),
-                "INFO adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once)".to_owned(),
+                "INFO adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once) reason=it is no memory that can be exported, as `cuMemCreate` makes it where it is told to".to_owned(),
                 format!(
                     "WARN adopted memory could not be copied on the device; readers in other processes get bytes (said once) {}",
                     cause(AccessError::Shared)

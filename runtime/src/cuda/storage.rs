@@ -99,8 +99,9 @@ impl Held {
     pub(super) fn end_write(&self, stream: &Stream) -> Result<(), CudaError> {
         match self {
             Self::Own(block) => {
-                let (generation, len) = (block.generation(), block.len());
-                block.memory.end_write(stream, generation, len)
+                // A reader's ticket goes as far, see `Memory::len`.
+                let (generation, end) = (block.generation(), block.offset() + block.len());
+                block.memory.end_write(stream, generation, end)
             }
             Self::Imported(_) | Self::Adopted(_) => Err(not_ours()),
         }
@@ -108,7 +109,7 @@ impl Held {
 
     pub(super) fn address(&self) -> u64 {
         match self {
-            Self::Own(block) => block.memory.address(),
+            Self::Own(block) => block.memory.address() + block.offset(),
             // In the block: compared with its size when it was taken.
             Self::Imported(held) => held.import.memory.address() + held.offset as u64,
             Self::Adopted(adopted) => adopted.address(),
@@ -169,7 +170,7 @@ pub(super) struct CudaStorage {
     failure: Mutex<Option<CudaError>>,
     /// The same bytes for readers without the device.
     host: Mutex<Option<Arc<dyn Storage>>>,
-    /// Adopted bytes in a block of ours, for readers in other processes.
+    /// Adopted bytes as a block, or in one of ours, for readers in other processes.
     shared: Mutex<Option<StorageRef>>,
 }
 
@@ -239,18 +240,24 @@ impl CudaStorage {
         }
     }
 
-    /// The copy in a block of ours, which the first who asks makes.
+    /// The block for readers in other processes, which the first who asks makes.
     pub(super) fn shared<E>(
         &self,
-        copy: impl FnOnce() -> Result<StorageRef, E>,
+        make: impl FnOnce() -> Result<StorageRef, E>,
     ) -> Result<StorageRef, E> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = shared.as_ref() {
             return Ok(shared.clone());
         }
-        let made = copy()?;
+        let made = make()?;
         *shared = Some(made.clone());
         Ok(made)
+    }
+
+    /// Nobody is to be told of it any more.
+    pub(super) fn forget_shared(&self) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(shared.take());
     }
 
     /// One copy at the speed of the link, for all readers of this frame.

@@ -27,6 +27,8 @@ pub(crate) struct Block<M: Memory> {
     pub(crate) cell: u32,
     /// Where its memory lies.
     pub(crate) domain: u32,
+    /// Where the data of each use begins, in memory that somebody else made; `None` for the pool's own.
+    adopted: Option<u64>,
     generation: AtomicU64,
     len: AtomicU64,
     fork: Arc<ForkGuard>,
@@ -50,6 +52,7 @@ impl<M: Memory> Block<M> {
             id: place.id,
             cell: place.cell,
             domain: place.domain,
+            adopted: place.adopted,
             generation: AtomicU64::new(0),
             len: AtomicU64::new(0),
             fork,
@@ -60,6 +63,21 @@ impl<M: Memory> Block<M> {
     /// write to the memory at any time.
     pub(crate) fn is_inherited(&self) -> bool {
         self.fork.is_child()
+    }
+
+    /// Whether somebody else made the memory, so that the pool does not use it again by itself.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.adopted.is_some()
+    }
+
+    /// Where the data begins, in bytes.
+    pub(crate) fn offset(&self) -> u64 {
+        self.adopted.unwrap_or(0)
+    }
+
+    /// Bytes that the pool's limit counts.
+    pub(super) fn own_bytes(&self) -> u64 {
+        if self.is_adopted() { 0 } else { self.size }
     }
 
     /// Starts a use of `len` bytes. Only the pool calls this, while it has the only reference.
@@ -86,7 +104,7 @@ impl<M: Memory> Block<M> {
             block: self.id,
             generation: self.generation(),
             block_size: self.size,
-            offset: 0,
+            offset: self.offset(),
             size: self.len(),
         }
     }
@@ -99,4 +117,6 @@ pub(crate) struct Place {
     pub(crate) id: u64,
     pub(crate) cell: u32,
     pub(crate) domain: u32,
+    /// See [`Block::is_adopted`] and [`Block::offset`].
+    pub(super) adopted: Option<u64>,
 }

@@ -160,6 +160,12 @@ impl<M: Memory> Engine<M> {
         &self.shared.memory
     }
 
+    /// The pool, for memory that somebody else made; `None` in a forked child.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn adopting(&self) -> Option<&Pool<M>> {
+        (!self.is_child()).then_some(&self.shared.pool)
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         self.shared.identity
     }
@@ -229,7 +235,7 @@ impl<M: Memory> Engine<M> {
         if ticket.engine == self.shared.identity.engine {
             let block = self.shared.pool.take_own(ticket).map_err(missed)?;
             return if (ticket.offset, ticket.size, ticket.block_size)
-                == (0, block.len(), block.size)
+                == (block.offset(), block.len(), block.size)
             {
                 Ok(Taken::Own(block))
             } else {

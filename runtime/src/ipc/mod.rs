@@ -31,7 +31,7 @@ pub(crate) mod lease;
 #[cfg(not(all(test, loom)))]
 pub(crate) mod memory;
 #[cfg(not(all(test, loom)))]
-mod pool;
+pub(crate) mod pool;
 #[cfg(not(all(test, loom)))]
 mod readers;
 #[cfg(not(all(test, loom)))]

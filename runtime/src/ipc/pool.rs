@@ -4,6 +4,9 @@
 //! references in this process are counted by `Arc`, those of readers by the cells of their leases, so that giving a block
 //! back takes no call. The oldest use is looked at first. The lock is never held while memory is made or a peer is written to.
 
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod adopted;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -468,6 +471,7 @@ impl<M: Memory> State<M> {
             id: block_number(self.made, cell),
             cell,
             domain,
+            adopted: None,
         })
     }
 
@@ -485,10 +489,12 @@ impl<M: Memory> State<M> {
         slot.used_at = now;
         block.begin(slot.generation, len);
         slot.block = Some(Arc::clone(&block));
-        self.classes
-            .entry((block.domain, block.size))
-            .or_default()
-            .push_back(block.cell);
+        if !block.is_adopted() {
+            self.classes
+                .entry((block.domain, block.size))
+                .or_default()
+                .push_back(block.cell);
+        }
         self.counts.made += 1;
         block
     }
@@ -511,7 +517,7 @@ impl<M: Memory> State<M> {
         let sizes = oldest
             .iter()
             .filter_map(|(_, cell)| self.slots[*cell].block.as_ref());
-        let free: u64 = sizes.map(|block| block.size).sum();
+        let free: u64 = sizes.map(|block| block.own_bytes()).sum();
         // Where it would not suffice nothing is given up.
         if self.bytes.saturating_sub(free) > room || self.blocks - oldest.len() >= config.max_blocks
         {
@@ -525,7 +531,7 @@ impl<M: Memory> State<M> {
         }
     }
 
-    /// Takes a free block out; returns its bytes.
+    /// Takes a free block out; returns its bytes, none for memory that somebody else made.
     fn drop_block(&mut self, cell: usize) -> u64 {
         let Some(block) = self.slots.get_mut(cell).and_then(|slot| slot.block.take()) else {
             return 0;
@@ -536,7 +542,7 @@ impl<M: Memory> State<M> {
                 self.classes.remove(&(block.domain, block.size));
             }
         }
-        self.bytes -= block.size;
+        self.bytes -= block.own_bytes();
         self.blocks -= 1;
         for reader in self.readers.others_mut() {
             if reader.unmark_sent(block.cell, block.id) {
@@ -544,8 +550,8 @@ impl<M: Memory> State<M> {
                 reader.send_retired();
             }
         }
-        let size = block.size;
+        let bytes = block.own_bytes();
         self.dropped.push(block);
-        size
+        bytes
     }
 }

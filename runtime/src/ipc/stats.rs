@@ -6,13 +6,13 @@ use super::cell::TakeError;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Blocks of this process's pool.
+    /// Blocks of this process's pool, adopted memory that readers elsewhere read in place among them.
     pub blocks: usize,
     /// Blocks that nobody refers to.
     pub blocks_free: usize,
     /// Blocks that are written or kept by this process.
     pub blocks_used_here: usize,
-    /// Bytes of all blocks.
+    /// Bytes of all blocks, without adopted memory.
     pub bytes: u64,
     /// Descriptors on their way to readers.
     pub pending: u64,

@@ -40,12 +40,16 @@ impl CudaBackend {
     /// `address`, on the stream's device, which work that is on the stream by now may still write.
     ///
     /// It is a buffer as any other: it can be read on streams of this process, in place, copied to the host, cloned, compared,
-    /// and put into a message. For readers in other processes the device copies it into a block of this backend once, when the first of
-    /// them is told of it; what is to go there without a copy is written into a buffer of [`allocate_buffer`](Self::allocate_buffer).
+    /// and put into a message. Readers in other processes read it in place too if it is the whole of an allocation that can be
+    /// exported (`cuMemCreate`, with a file descriptor as its handle type; for parts of one see
+    /// [`expose_allocations`](super::CudaBuilder::expose_allocations)). Anything else, as all that `cudaMalloc` and
+    /// `cudaMallocAsync` give, the device copies into a block of this backend once, when the first of them is told of it; what is to go
+    /// there without a copy is written into a buffer of [`allocate_buffer`](Self::allocate_buffer).
     ///
-    /// `keep` keeps the memory there. It is dropped when the last buffer is gone and the GPU is through with all reads here, on
-    /// any thread, with the device's primary context current; it must not wait for work that comes later. On an error
-    /// it is dropped when the stream has come to its end.
+    /// `keep` keeps the memory there. It is dropped when the last buffer is gone, no other process reads it in place any more, and the
+    /// GPU is through with all reads here, on any thread, with the device's primary context current; it must not wait for work that
+    /// comes later. On an error it is dropped when the stream has come to its end. An allocation that others read in place is
+    /// exported once, for as long as a frame comes in it every two seconds, and not given back to the device sooner.
     ///
     /// # Errors
     /// [`AccessError::NotOpened`]; [`CudaError::Refused`] when there is no memory of the stream's device at the address.

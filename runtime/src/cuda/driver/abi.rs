@@ -61,6 +61,10 @@ pub(super) const POINTER_MEMORY_TYPE: c_int =
     sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_TYPE as c_int;
 pub(super) const POINTER_DEVICE_ORDINAL: c_int =
     sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL as c_int;
+pub(super) const POINTER_MAPPING_SIZE: c_int =
+    sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_SIZE as c_int;
+pub(super) const POINTER_MAPPING_START: c_int =
+    sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR as c_int;
 pub(super) const MEMORY_TYPE_DEVICE: c_uint = sys::CUmemorytype::CU_MEMORYTYPE_DEVICE as c_uint;
 
 /// `CU_STREAM_WAIT_VALUE_GEQ` and `CU_STREAM_WRITE_VALUE_DEFAULT`, with its barrier.

@@ -2,7 +2,7 @@
 //!
 //! Floors, from below: [`abi`] (what the driver takes and gives) → [`table`] (its functions) · [`error`] → [`library`]
 //! ([`Driver`]: found once, or an error that says why not) → [`device`] → [`context`] → [`vmm`] (allocations and mappings),
-//! [`stream`], [`event`], [`copy`], [`word`], [`pointer`]. Every wrapper names the call that failed and never panics; what it opens it closes, except
+//! [`stream`], [`event`], [`copy`], [`word`], [`pointer`], [`retained`] (mappings of others). Every wrapper names the call that failed and never panics; what it opens it closes, except
 //! in a forked child, where CUDA does not work. Conditions that the driver cannot check are left to the caller as `unsafe`.
 
 mod abi;
@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod library;
 mod pointer;
+mod retained;
 mod stream;
 mod table;
 mod vmm;

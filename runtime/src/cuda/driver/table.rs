@@ -75,6 +75,7 @@ functions! {
     cuMemExportToShareableHandle(*mut c_void, AllocationHandle, c_uint, c_ulonglong);
     cuMemImportFromShareableHandle(*mut AllocationHandle, *mut c_void, c_uint);
     cuMemGetAllocationPropertiesFromHandle(*mut AllocationProperties, AllocationHandle);
+    cuMemRetainAllocationHandle(*mut AllocationHandle, *mut c_void);
     cuMemAddressReserve(*mut CUdeviceptr, usize, usize, CUdeviceptr, c_ulonglong);
     cuMemAddressFree(CUdeviceptr, usize);
     cuMemMap(CUdeviceptr, usize, usize, AllocationHandle, c_ulonglong);

@@ -17,8 +17,8 @@ use super::error::CudaError;
 /// Memory of a device, not mapped by itself.
 #[derive(Debug)]
 pub(crate) struct Allocation {
-    context: Arc<Context>,
-    handle: AllocationHandle,
+    pub(super) context: Arc<Context>,
+    pub(super) handle: AllocationHandle,
 }
 
 impl Allocation {
@@ -99,7 +99,7 @@ impl Allocation {
         Ok(allocation)
     }
 
-    fn properties(&self) -> Result<AllocationProperties, CudaError> {
+    pub(super) fn properties(&self) -> Result<AllocationProperties, CudaError> {
         let driver = self.context.driver;
         let mut found = AllocationProperties::shareable(-1);
         // SAFETY: the pointer is valid for one struct, whose fields are plain numbers and an address that is not followed.
@@ -117,7 +117,7 @@ impl Drop for Allocation {
         if driver.is_child() {
             return;
         }
-        // SAFETY: made or imported by this value and released once; mappings of it go on.
+        // SAFETY: made, imported or retained by this value and released once; mappings of it go on.
         let status = unsafe { (driver.table.cuMemRelease)(self.handle) };
         driver.check_drop("cuMemRelease", status);
     }
