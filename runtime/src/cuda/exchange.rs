@@ -134,8 +134,9 @@ impl CudaBackend {
             match self.in_place(&source, stream) {
                 Ok(block) => Ok(block),
                 Err(why) => {
+                    let copy = self.copied(&source, stream)?;
                     self.inner.notes.adopted_copy(&why);
-                    self.copied(&source, stream)
+                    Ok(copy)
                 }
             }
         });

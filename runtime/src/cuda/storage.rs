@@ -243,13 +243,13 @@ impl CudaStorage {
     /// The block for readers in other processes, which the first who asks makes.
     pub(super) fn shared<E>(
         &self,
-        make: impl FnOnce() -> Result<StorageRef, E>,
+        share: impl FnOnce() -> Result<StorageRef, E>,
     ) -> Result<StorageRef, E> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = shared.as_ref() {
             return Ok(shared.clone());
         }
-        let made = make()?;
+        let made = share()?;
         *shared = Some(made.clone());
         Ok(made)
     }

@@ -218,7 +218,7 @@ fn adopted_memory_reaches_other_processes() {
         let marks = [RIGHT, WRONG].map(|mark| other.link.marks[mark].get());
         assert_eq!(marks, [frames, 0]);
     }
-    let line = "INFO adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once)";
+    let line = "INFO adopted memory is copied on the device for readers in other processes; what is written into a buffer of `allocate_buffer` is not (said once) reason=it is no memory that can be exported, as `cuMemCreate` makes it where it is told to";
     assert_eq!(said, [line]);
     let stats = side.cuda.stats();
     assert!(stats.blocks <= 4, "one copy for both: {stats:?}");

@@ -19,6 +19,8 @@ mod frames;
 #[allow(unsafe_code)] // calls into the driver
 mod gpu;
 mod kills;
+#[allow(unsafe_code)] // memory of others
+mod lent;
 #[allow(unsafe_code)] // maps shared words
 mod link;
 mod local;

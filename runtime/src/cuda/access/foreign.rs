@@ -42,7 +42,7 @@ impl CudaBackend {
     /// It is a buffer as any other: it can be read on streams of this process, in place, copied to the host, cloned, compared,
     /// and put into a message. Readers in other processes read it in place too if it is the whole of an allocation that can be
     /// exported (`cuMemCreate`, with a file descriptor as its handle type; for parts of one see
-    /// [`expose_allocations`](super::CudaBuilder::expose_allocations)). Anything else, as all that `cudaMalloc` and
+    /// [`expose_allocations`](crate::cuda::CudaBuilder::expose_allocations)). Anything else, as all that `cudaMalloc` and
     /// `cudaMallocAsync` give, the device copies into a block of this backend once, when the first of them is told of it; what is to go
     /// there without a copy is written into a buffer of [`allocate_buffer`](Self::allocate_buffer).
     ///

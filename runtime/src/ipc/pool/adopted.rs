@@ -80,9 +80,9 @@ impl<M: Memory> Pool<M> {
         };
         Self::finish(state);
         place.adopted = Some(part.offset);
-        let made = make(place.cell);
+        let created = make(place.cell);
         let mut state = self.lock();
-        match made {
+        match created {
             Ok(Created { block, fd, extra }) => {
                 let fork = Arc::clone(&self.fork);
                 let block = Block::new(block, fd, extra, part.size, place, fork);

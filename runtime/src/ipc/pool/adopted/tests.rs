@@ -85,10 +85,10 @@ fn it_travels_once_and_each_frame_is_a_use_of_its_own() {
         assert!(matches!(pair.again(id, next), Found::InUse));
         drop(held);
         assert!(pair.pool().is_over(id));
-        block = match pair.again(id, next) {
-            Found::Free(block) => block,
-            _ => panic!("nobody has it"),
+        let Found::Free(found) = pair.again(id, next) else {
+            panic!("nobody has it");
         };
+        block = found;
     }
     assert!(matches!(pair.again(id + 1, 1000), Found::Unknown));
     assert!(!pair.pool().is_over(id), "it is written");
@@ -174,9 +174,8 @@ fn the_pool_does_not_hand_it_out() {
     let own = pair.writer.try_allocate(0, len).unwrap();
     assert!(own.id != adopted && !own.is_adopted());
     // The limit of bytes is for the pool's own; that of blocks for all.
-    let kept = match pair.again(adopted, 1) {
-        Found::Free(block) => block,
-        _ => panic!("nobody has it"),
+    let Found::Free(kept) = pair.again(adopted, 1) else {
+        panic!("nobody has it");
     };
     let full = pair.adopt().map(drop).unwrap_err();
     assert!(matches!(full, AllocateError::Exhausted { .. }), "{full}");
