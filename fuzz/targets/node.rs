@@ -2,7 +2,7 @@
 //! what a node keeps of them; see `zenoh/src/fuzz.rs`. No Zenoh session is opened.
 #![no_main]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
 use rosidl_buffer_runtime::{BackendRegistry, shm::ShmBackend};
@@ -12,7 +12,8 @@ fuzz_target!(|bytes: &[u8]| {
     static BACKENDS: OnceLock<BackendRegistry> = OnceLock::new();
     let backends = BACKENDS.get_or_init(|| {
         let mut backends = BackendRegistry::new();
-        backends.register(ShmBackend::new().unwrap()).unwrap();
+        let shm = ShmBackend::new().unwrap();
+        backends.register(Arc::new(shm)).unwrap();
         backends
     });
     fuzz::node_with(bytes, backends);
