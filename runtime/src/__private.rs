@@ -4,11 +4,12 @@ pub use core;
 pub use core::option::Option::{self, None, Some};
 pub use core::result::Result::{self, Err, Ok};
 pub use std::sync::OnceLock;
+pub use std::vec::Vec;
 
 pub use rosidl_type_description::{FieldType, TypeHash, type_id};
 
 pub use crate::action::{Action, GeneratedAction, GoalId, Hashes, Names};
-pub use crate::buffer::AnyBuffer;
+pub use crate::buffer::{AnyBuffer, Buffer};
 pub use crate::cdr::{Decoder, Encoder};
 pub use crate::description::{Described, DescribedField, Mentioned, Source};
 pub use crate::element::Plain;
@@ -19,6 +20,10 @@ pub use crate::field::{
 };
 pub use crate::message::{GeneratedMessage, Message};
 pub use crate::service::{Event, EventInfo, GeneratedService, Service};
+pub use crate::tensor::{
+    CloudParts, DType, ImageMessage, ImageParts, Layout as TensorLayout, PointCloudMessage,
+    PointFieldMessage, PointFieldParts, TensorMessage,
+};
 pub use crate::well_known::{ServiceEventInfoMessage, Time, TimeMessage, UuidMessage};
 #[cfg(feature = "serde")]
 pub mod serde {

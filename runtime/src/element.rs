@@ -149,6 +149,14 @@ impl<T> Plain<T> {
         Some(unsafe { slice::from_raw_parts(bytes.as_ptr().cast::<T>(), bytes.len() / size) })
     }
 
+    /// As `cast`, writable.
+    pub(crate) fn cast_mut(self, bytes: &mut [u8]) -> Option<&mut [T]> {
+        let len = self.cast(bytes)?.len();
+        // SAFETY: `cast` found the same bytes aligned and a whole number of elements; they are borrowed exclusively, and
+        // whatever is written as a plain `T`, which has no padding, leaves them initialised.
+        Some(unsafe { slice::from_raw_parts_mut(bytes.as_mut_ptr().cast::<T>(), len) })
+    }
+
     /// A vector whose memory is a copy of `bytes`; `None` if `T` is not plain or the length is not whole.
     pub(crate) fn vec(self, bytes: &[u8]) -> Option<Vec<T>> {
         let size = size_of::<T>();

@@ -7,6 +7,7 @@
 //!   it [`cdr::encode_for`] writes descriptors in place of bytes.
 //! * [`cdr`] turns messages into bytes and back, or reads them where they lie ([`cdr::view`]); [`Message`] gives name,
 //!   type description and RIHS01 hash.
+//! * [`tensor`] sees tensors in messages: elements, images and point clouds where they lie.
 //!
 //! ```
 //! use rosidl_buffer_runtime::{Buffer, BufferMessage, Message, cdr};
@@ -69,6 +70,7 @@ mod serde_impl;
 pub mod service;
 #[cfg(all(target_os = "linux", not(all(test, loom))))]
 pub mod shm;
+pub mod tensor;
 mod view;
 mod well_known;
 mod wstring;

@@ -9,6 +9,7 @@ mod implicit;
 mod marker;
 mod message;
 mod serde;
+mod tensor;
 mod view;
 mod well_known;
 
@@ -26,6 +27,7 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
     let default = default::expand(message);
     let implicit = implicit::expand(message);
     let well_known = well_known::expand(message);
+    let tensor = tensor::expand(message);
     let serde = serde::expand(message);
     let (named_view, view) = view::expand(message);
     quote! {
@@ -39,6 +41,7 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
             #default
             #implicit
             #well_known
+            #tensor
             #serde
         };
     }

@@ -1,12 +1,13 @@
-//! Accessors of the messages that ROS 2 itself puts into services and actions, where name and fields are theirs.
+//! Accessors of the messages that the runtime itself knows, where name and fields are theirs: those of services and actions here,
+//! tensors beside it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 
 use crate::input::Message;
 
-/// Whether the fields are exactly these; an empty type stands for any.
-fn has_fields(message: &Message, expected: &[(&str, &str)]) -> bool {
+/// Whether the fields are exactly these; an empty type stands for any, and one that starts with `…` for any path to it.
+pub(super) fn has_fields(message: &Message, expected: &[(&str, &str)]) -> bool {
     message.fields.len() == expected.len()
         && message
             .fields
@@ -14,7 +15,13 @@ fn has_fields(message: &Message, expected: &[(&str, &str)]) -> bool {
             .zip(expected)
             .all(|(field, (name, ty))| {
                 let spelled = field.ty.to_token_stream().to_string().replace(' ', "");
-                field.name == *name && (ty.is_empty() || spelled == *ty)
+                let fits = match ty.strip_prefix('…') {
+                    None => ty.is_empty() || spelled == *ty,
+                    Some(ty) => spelled
+                        .strip_suffix(ty)
+                        .is_some_and(|path| path.is_empty() || path.ends_with("::")),
+                };
+                field.name == *name && fits
             })
 }
 

@@ -1,0 +1,102 @@
+//! Which memory a new tensor goes to: what the caller says, else what the environment says, else the best there is.
+
+use std::env;
+use std::ffi::OsStr;
+
+use thiserror::Error;
+
+use crate::cpu::CPU;
+use crate::registry::BackendRegistry;
+
+/// The variable that names the backend of new tensors, as for ROS's own tensor libraries.
+pub const BACKEND_VARIABLE: &str = "ROSIDL_TENSOR_BACKEND";
+
+/// There is no backend of the name that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{source_} asks for the backend `{name}`, which is not available here; there are: {available}"
+)]
+pub struct ChoiceError {
+    /// `the caller` or the variable.
+    source_: &'static str,
+    name: String,
+    available: String,
+}
+
+/// The backend that a new tensor goes to: `asked`, else what `ROSIDL_TENSOR_BACKEND` names when this is called, else the
+/// best of the registry: memory of a device before host memory that processes share, and that before `cpu`, which is
+/// always there.
+///
+/// ```
+/// use rosidl_buffer_runtime::{BackendRegistry, tensor::choose_backend};
+///
+/// let backends = BackendRegistry::new();
+/// assert_eq!(choose_backend(&backends, Some("cpu"))?, "cpu");
+/// assert!(choose_backend(&backends, Some("cuda")).is_err());
+/// # Ok::<(), rosidl_buffer_runtime::tensor::ChoiceError>(())
+/// ```
+///
+/// # Errors
+/// When the backend that is named is not in the registry; no other is taken instead.
+pub fn choose_backend<'r>(
+    backends: &'r BackendRegistry,
+    asked: Option<&str>,
+) -> Result<&'r str, ChoiceError> {
+    choose(backends, asked, env::var_os(BACKEND_VARIABLE).as_deref())
+}
+
+fn choose<'r>(
+    backends: &'r BackendRegistry,
+    asked: Option<&str>,
+    variable: Option<&OsStr>,
+) -> Result<&'r str, ChoiceError> {
+    let variable = variable.filter(|name| !name.is_empty());
+    let (source_, name) = match (asked, variable) {
+        (Some(name), _) => ("the caller", name.into()),
+        (None, Some(name)) => (BACKEND_VARIABLE, name.to_string_lossy()),
+        (None, None) => return Ok(best(backends)),
+    };
+    if name == CPU {
+        return Ok(CPU);
+    }
+    let mut names = backends.names();
+    names.find(|known| *known == name).ok_or_else(|| {
+        let available: Vec<_> = [CPU].into_iter().chain(backends.names()).collect();
+        ChoiceError {
+            source_,
+            name: name.into_owned(),
+            available: available.join(", "),
+        }
+    })
+}
+
+fn best(backends: &BackendRegistry) -> &str {
+    // In alphabetical order; the first of equals is taken.
+    let mut names = backends.names();
+    let device = names.find(|name| !backends.is_host_readable(name));
+    device.or(backends.names().next()).unwrap_or(CPU)
+}
+
+#[cfg(all(test, target_os = "linux", not(loom)))]
+mod tests {
+    use super::*;
+    use crate::shm::ShmBackend;
+
+    #[test]
+    fn the_caller_comes_before_the_environment_and_that_before_the_best() {
+        let none = BackendRegistry::new();
+        assert_eq!(choose(&none, None, None), Ok("cpu"));
+        let mut some = BackendRegistry::new();
+        some.register(std::sync::Arc::new(ShmBackend::new().unwrap()))
+            .unwrap();
+        assert_eq!(choose(&some, None, None), Ok("shm"));
+        assert_eq!(choose(&some, None, Some("".as_ref())), Ok("shm"));
+        assert_eq!(choose(&some, None, Some("cpu".as_ref())), Ok("cpu"));
+        assert_eq!(choose(&some, Some("shm"), Some("cpu".as_ref())), Ok("shm"));
+        let error = choose(&some, None, Some("cuda".as_ref())).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ROSIDL_TENSOR_BACKEND asks for the backend `cuda`, which is not available here; there are: cpu, shm"
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! Messages seen as tensors: `tensor_msgs/ExperimentalTensor`, `sensor_msgs/Image` and `sensor_msgs/PointCloud2`.
+//!
+//! A message comes in, a [`TensorView`] of its bytes goes out: type, shape and strides, and the elements where the host
+//! can read them. Messages come from strangers, so every view passes one [check](Layout::validate) that no arithmetic
+//! overflows; making one takes time in proportion to the rank and allocates nothing. Nothing here copies unless its name says so.
+
+mod choice;
+mod cloud;
+mod dtype;
+mod elements;
+mod encoding;
+mod error;
+mod image;
+mod message;
+mod scalar;
+mod shape;
+mod view;
+
+pub use choice::{BACKEND_VARIABLE, ChoiceError, choose_backend};
+pub use cloud::{
+    CloudError, CloudParts, CloudView, FieldView, PointCloudMessage, PointFieldMessage,
+    PointFieldParts, Points,
+};
+pub use dtype::{DType, TypeCode};
+pub use elements::{Elements, ElementsMut, Iter};
+pub use encoding::{Bayer, Encoding, PixelFormat};
+pub use error::TensorError;
+pub use image::{ImageError, ImageMessage, ImageParts, ImageView};
+pub use message::TensorMessage;
+pub use scalar::TensorElement;
+pub use shape::{Extent, Layout};
+pub use view::TensorView;
