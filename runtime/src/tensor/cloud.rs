@@ -160,7 +160,7 @@ pub enum CloudError {
 /// // Two points. From a message it is `message.cloud()`.
 /// let parts = CloudParts { height: 1, width: 2, fields: &fields, is_bigendian: false, point_step: 8, row_step: 16, data: &data };
 /// let cloud = CloudView::new(parts)?;
-/// assert!(cloud.points(["y", "x"])?.eq([[2.0_f32, 1.0], [4.0, 3.0]]));
+/// assert!(cloud.points::<f32, 2>(["y", "x"])?.eq([[2.0, 1.0], [4.0, 3.0]]));
 /// assert_eq!(cloud.field("x")?.tensor()?.shape(), [1, 2, 1]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -112,7 +112,7 @@ pub trait TensorMessage: Message {
         shape: impl Into<Vec<i64>>,
         elements: Vec<T>,
     ) -> Result<Self, TensorError> {
-        Self::from_buffer(T::DTYPE, shape, Numbers::into_buffer(elements, T::PLAIN))
+        Self::from_buffer(T::DTYPE, shape, scalar::into_buffer(elements))
     }
 
     /// A row-major tensor of zeros in host memory, to be filled in place.

@@ -61,9 +61,10 @@ fn expected(layout: Layout<'_>, available: usize) -> Expected {
     for number in 0..count {
         let (mut rest, mut index) = (number, Vec::new());
         for &size in shape.iter().rev() {
-            index.insert(0, rest % size);
+            index.push(rest % size);
             rest /= size;
         }
+        index.reverse();
         let steps = index.iter().zip(&strides);
         let at = steps.fold(start, |sum, (&at, &stride)| {
             sum.saturating_add(at.saturating_mul(stride).saturating_mul(item))
