@@ -197,6 +197,16 @@ impl<T> Plain<T> {
     }
 }
 
+/// For tensors only: ROS interfaces have no such numbers.
+#[cfg(feature = "half")]
+// SAFETY: a `u16` in a transparent struct: no padding, no invalid bit pattern, its own encoding.
+pub(crate) const F16: Plain<half::f16> = unsafe { Plain::assume(true, 2) };
+
+/// As `F16`.
+#[cfg(feature = "half")]
+// SAFETY: as for `F16`.
+pub(crate) const BF16: Plain<half::bf16> = unsafe { Plain::assume(true, 2) };
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@
 //! can read them. Messages come from strangers, so every view passes one [check](Layout::validate) that no arithmetic
 //! overflows; making one takes time in proportion to the rank and allocates nothing. Nothing here copies unless its name says so.
 
+#[cfg(feature = "ndarray")]
+mod array;
 mod choice;
 mod cloud;
 mod dtype;

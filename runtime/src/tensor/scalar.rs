@@ -12,7 +12,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A number that elements of a tensor can be read as: `u8`…`u64`, `i8`…`i64`, `f32`, `f64`.
+/// A number that elements of a tensor can be read as: `u8`…`u64`, `i8`…`i64`, `f32`, `f64`; with the feature `half` also
+/// `half::f16` and `half::bf16`.
 ///
 /// The trait is closed, because the bytes come from others: each bit pattern is a value. What has no type here, as `bool`
 /// and floats of 8 bits, is read as the integer of its size with [`TensorView::reinterpret`](super::TensorView::reinterpret).
@@ -43,6 +44,26 @@ elements! {
     u8: U8, u16: U16, u32: U32, u64: U64,
     i8: I8, i16: I16, i32: I32, i64: I64,
     f32: F32, f64: F64,
+}
+
+#[cfg(feature = "half")]
+macro_rules! half_elements {
+    ($($ty:ty: $dtype:ident, $plain:ident;)*) => {$(
+        impl sealed::Sealed for $ty {}
+        impl TensorElement for $ty {
+            const DTYPE: DType = DType::$dtype;
+            const PLAIN: Plain<Self> = crate::element::$plain;
+            fn swap_bytes(self) -> Self {
+                Self::from_bits(self.to_bits().swap_bytes())
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "half")]
+half_elements! {
+    half::f16: F16, F16;
+    half::bf16: BF16, BF16;
 }
 
 /// Numbers, whose memory is bytes to everyone else.

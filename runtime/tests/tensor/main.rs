@@ -7,6 +7,8 @@
 
 mod clouds;
 mod images;
+#[cfg(any(feature = "half", feature = "ndarray"))]
+mod interop;
 mod messages;
 mod random;
 mod reference;
