@@ -3,7 +3,9 @@
 //! A [`WriteHandle`] ends by having its stream write the block's word; a [`ReadHandle`] begins by making its stream wait for
 //! that word, unless it is there already, and leaves an event behind. The host waits for nothing.
 
+mod device_source;
 mod foreign;
+mod origin;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use self::origin::Origin;
 use super::driver::{Access, Context, CudaError, DeviceUuid, Registered, Stream};
 use super::storage::{Held, StorageRef};
 use super::stream::CudaStream;
@@ -84,13 +87,14 @@ impl Keep {
     }
 }
 
-/// A buffer's memory on the device, to be written by work on one stream.
+/// A buffer's memory on the device, to be written by work on one stream, which is not captured into a graph meanwhile.
 ///
 /// Dropping it ends writing: work that is put on the stream later is not waited for. [`finish`](Self::finish) does the same and says
 /// whether it worked; otherwise whoever reads the buffer is told.
 pub struct WriteHandle {
     storage: StorageRef,
     stream: CudaStream,
+    origin: Origin,
     address: u64,
     len: usize,
     ended: bool,
@@ -102,6 +106,7 @@ impl WriteHandle {
         // Always there: a `StorageRef` is one of this backend.
         let to = storage.get().ok_or(AccessError::NotWritten)?;
         check_device(stream, &to.held)?;
+        stream.0.check_not_captured()?;
         to.begin_write()?;
         if let Err(error) = to.held.wait_to_write(&stream.0) {
             to.abandon_write();
@@ -111,6 +116,7 @@ impl WriteHandle {
         Ok(Self {
             storage,
             stream: stream.clone(),
+            origin: Origin::here(stream),
             address,
             len,
             ended: false,
@@ -145,8 +151,11 @@ impl WriteHandle {
         Ok(self.end()?)
     }
 
-    /// Copies bytes of the host into the memory, on the stream. Registered memory is kept by the caller until that is done.
-    pub(super) fn copy_in(&self, bytes: &[u8]) -> Result<(), AccessError> {
+    /// Copies bytes of the host into the memory, on the stream. `keep` holds them and is kept until that is done; without one the
+    /// host waits, since memory that is pinned, here or by a framework, is read after the call.
+    pub(super) fn copy_in(&self, bytes: &[u8], keep: Option<Keep>) -> Result<(), AccessError> {
+        // Always there: a `StorageRef` is one of this backend.
+        let storage = self.storage.get().ok_or(AccessError::NotWritten)?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -154,23 +163,43 @@ impl WriteHandle {
             bytes.len() <= self.len(),
             "the block was asked for with this length"
         );
-        let len = bytes.len().min(self.len());
-        // SAFETY: `len` bytes of the block are mapped writable and this handle is the only one to write them; the driver takes
-        // the bytes before it returns or, from registered memory, which the caller keeps and nobody writes, later.
-        unsafe {
-            self.stream
-                .0
-                .htod_async(self.address(), bytes.as_ptr(), len)
-        }?;
-        Ok(())
+        let (stream, len) = (&self.stream.0, bytes.len().min(self.len()));
+        // SAFETY: `len` bytes of the block are mapped writable and this handle is the only one to write them; the bytes are
+        // borrowed, or kept by what nobody writes, until the copy is over, which is waited for or left to the reaper below, also
+        // after an error.
+        let copied = unsafe { stream.htod_async(self.address(), bytes.as_ptr(), len) };
+        let over = match keep {
+            Some(keep) => {
+                storage.inner.reaper.after(stream, keep);
+                Ok(())
+            }
+            None => wait_for_copy(stream),
+        };
+        copied?;
+        Ok(over?)
     }
 
+    /// On an error nothing of the work is known to be over: the memory is not used again under it.
     fn end(&mut self) -> Result<(), CudaError> {
         self.ended = true;
-        match self.storage.get() {
-            Some(storage) => storage.end_write(storage.held.end_write(&self.stream.0)),
-            None => Ok(()), // never: a `StorageRef` is one of this backend
+        let Some(storage) = self.storage.get() else {
+            return Ok(()); // never: a `StorageRef` is one of this backend
+        };
+        let joined = self.origin.join(&self.stream);
+        let is_here = joined.is_ok();
+        let ended = joined.and_then(|()| storage.held.end_write(&self.stream.0));
+        if ended.as_ref().is_err_and(|error| !error.is_final()) {
+            let is_over =
+                |done: Result<(), CudaError>| done.map_or_else(|e| e.is_final(), |()| true);
+            if !is_here || !is_over(self.stream.synchronize()) {
+                tracing::error!(
+                    bytes = self.len,
+                    "the end of a write could not be put on its stream, nor waited for; its memory stays with the process"
+                );
+                std::mem::forget(self.storage.clone());
+            }
         }
+        storage.end_write(ended)
     }
 }
 
@@ -194,7 +223,8 @@ impl fmt::Debug for WriteHandle {
     }
 }
 
-/// A buffer's memory on the device, to be read by work on one stream. Memory of another process is mapped read-only: a kernel
+/// A buffer's memory on the device, to be read by work on one stream, which is not captured into a graph meanwhile: a graph
+/// runs when the memory is something else's. Memory of another process is mapped read-only: a kernel
 /// that writes there faults.
 ///
 /// Dropping it ends reading: the memory is kept until the work that is on the stream by then is done. If the process that writes
@@ -207,10 +237,12 @@ pub struct ReadHandle {
     pub(super) source: Option<StorageRef>,
     inner: Arc<super::backend::Inner>,
     stream: CudaStream,
+    origin: Origin,
 }
 
 impl ReadHandle {
-    /// Makes the stream wait for the end of writing, if that is not seen yet. Its device reads the memory in place:
+    /// Makes the stream wait for the end of writing, if that is not seen yet; looks whether it is captured if it is, so that a
+    /// frame costs one call either way. Its device reads the memory in place:
     /// [`Held::open_to`].
     pub(super) fn new(
         keep: Keep,
@@ -225,6 +257,7 @@ impl ReadHandle {
             source: None,
             inner: Arc::clone(inner),
             stream: stream.clone(),
+            origin: Origin::here(stream),
         })
     }
 
@@ -250,7 +283,7 @@ impl ReadHandle {
         self.keep.as_ref().and_then(Keep::held)
     }
 
-    /// Address on the device (`CUdeviceptr`), for reading; valid for [`len`](Self::len) bytes while the handle lives.
+    /// Address on the device (`CUdeviceptr`), for reading; page-aligned, but for adopted memory; valid for [`len`](Self::len) bytes while the handle lives.
     pub fn address(&self) -> u64 {
         self.held().map_or(0, Held::address)
     }
@@ -283,8 +316,15 @@ impl ReadHandle {
 
 impl Drop for ReadHandle {
     fn drop(&mut self) {
-        if let Some(keep) = self.keep.take() {
-            self.inner.reaper.after(&self.stream.0, keep);
+        let Some(keep) = self.keep.take() else {
+            return;
+        };
+        match self.origin.join(&self.stream) {
+            Err(error) if !error.is_final() => {
+                tracing::error!(%error, "the end of a read was not waited for; its memory stays with the process");
+                std::mem::forget(keep);
+            }
+            _ => self.inner.reaper.after(&self.stream.0, keep),
         }
     }
 }
@@ -324,6 +364,12 @@ pub(super) fn register(
     unsafe { Registered::new(context, mapping.start().as_ptr(), mapping.len(), access) }
 }
 
+/// Memory of the host is borrowed no longer than until this returns: where the stream cannot be waited for, all of them are.
+fn wait_for_copy(stream: &Stream) -> Result<(), CudaError> {
+    let waited = stream.synchronize();
+    waited.or_else(|_| stream.context().synchronize())
+}
+
 /// Copies held memory, which is written, to the host and waits for it.
 pub(super) fn copy_out(stream: &Stream, held: &Held, out: &mut [u8]) -> Result<(), AccessError> {
     let len = out.len().min(held.len());
@@ -331,7 +377,7 @@ pub(super) fn copy_out(stream: &Stream, held: &Held, out: &mut [u8]) -> Result<(
         // SAFETY: `len` bytes are mapped there and not written while they are held, which is promised of adopted ones; `out` is
         // borrowed until the copy is over, which is waited for below, also after an error.
         let copied = unsafe { stream.dtoh_async(out.as_mut_ptr(), held.address(), len) };
-        let waited = stream.synchronize();
+        let waited = wait_for_copy(stream);
         copied?;
         waited?;
     }

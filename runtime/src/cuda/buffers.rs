@@ -139,8 +139,15 @@ impl CudaBackend {
         {
             let context = stream.0.context();
             if mapping.is_writable() || context.device().registers_read_only() {
-                let _registered = mapping.attach(|| register(context, &mapping))?;
-                return self.upload(bytes, Some(Keep::Host(Arc::clone(storage))), stream);
+                match mapping.attach(|| register(context, &mapping)) {
+                    Ok(_registered) => {
+                        let keep = Keep::Host(Arc::clone(storage));
+                        return self.upload(bytes, Some(keep), stream);
+                    }
+                    Err(error) if error.is_final() => return Err(error.into()),
+                    // Too much memory is locked, or a framework registered it before: copied as any other.
+                    Err(error) => self.inner.notes.not_registered(&error),
+                }
             }
         }
         let content = buffer
@@ -150,7 +157,7 @@ impl CudaBackend {
         self.upload(bytes, None, stream)
     }
 
-    /// `keep` holds registered memory, which is read after this returns.
+    /// As [`WriteHandle::copy_in`].
     fn upload(
         &self,
         bytes: &[u8],
@@ -158,11 +165,7 @@ impl CudaBackend {
         stream: &CudaStream,
     ) -> Result<ReadHandle, AccessError> {
         let (storage, write) = self.start_write(bytes.len(), stream)?;
-        let copied = write.copy_in(bytes);
-        if let Some(keep) = keep {
-            self.inner.reaper.after(&stream.0, keep);
-        }
-        copied?;
+        write.copy_in(bytes, keep)?;
         write.finish()?;
         ReadHandle::new(Keep::Storage(storage), &self.inner, stream)
     }
@@ -192,7 +195,7 @@ impl CudaBackend {
         Ok(storage)
     }
 
-    fn start_write(
+    pub(super) fn start_write(
         &self,
         len: usize,
         stream: &CudaStream,
@@ -203,13 +206,15 @@ impl CudaBackend {
         Ok((storage, write))
     }
 
-    /// Copies bytes of the host into device memory, on the stream.
+    /// Copies bytes of the host into device memory, on the stream, and waits until they are there. What is on a device already goes
+    /// by [`to_buffer_from_slice`](Self::to_buffer_from_slice) or [`to_buffer_from_device`](Self::to_buffer_from_device), which
+    /// do not wait.
     ///
     /// # Errors
     /// When there is no block, or CUDA refuses.
     pub fn to_buffer(&self, bytes: &[u8], stream: &CudaStream) -> Result<Buffer<u8>, AccessError> {
         let (storage, write) = self.start_write(bytes.len(), stream)?;
-        write.copy_in(bytes)?;
+        write.copy_in(bytes, None)?;
         write.finish()?;
         Ok(Buffer::from_bytes_storage(storage.into_inner()))
     }

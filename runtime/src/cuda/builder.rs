@@ -138,6 +138,7 @@ impl CudaBuilder {
             .map(Copies::new)
             .collect::<Result<_, _>>()?;
         let names = devices.iter().map(|device| name(device.uuid())).collect();
+        let reaper = Reaper::start(&memory.contexts()[0]).map_err(unavailable)?;
         let engine = Engine::start(memory, self.config).map_err(unavailable)?;
         let mut metadata = engine.identity().to_string();
         for device in reached {
@@ -146,7 +147,7 @@ impl CudaBuilder {
         }
         Ok(CudaBackend {
             inner: Arc::new(Inner {
-                reaper: Reaper::start().map_err(unavailable)?,
+                reaper,
                 engine,
                 metadata,
                 names,

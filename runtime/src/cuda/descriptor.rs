@@ -29,7 +29,7 @@ pub struct CudaRsBufferDescriptor {
     pub generation: u64,
     /// Whole size of the block in bytes.
     pub block_size: u64,
-    /// Where the data begins, in bytes.
+    /// Where the data begins, in bytes: 0. Another number is refused: kernels need aligned addresses.
     pub offset: u64,
     /// Length of the data in bytes.
     pub size: u64,
@@ -53,12 +53,19 @@ impl CudaRsBufferDescriptor {
         }
     }
 
-    /// What the engine takes; nothing of it is checked but the version.
+    /// What the engine takes; nothing of it is checked but the version, and that the data begins where the block does.
     pub(super) fn ticket(&self) -> Result<Ticket, BackendError> {
         if self.version != Self::VERSION {
             return Err(BackendError::Malformed(format!(
                 "version {} where {} is known",
                 self.version,
+                Self::VERSION
+            )));
+        }
+        if self.offset != 0 {
+            return Err(BackendError::Malformed(format!(
+                "data at offset {} of its block, where version {} begins at 0",
+                self.offset,
                 Self::VERSION
             )));
         }
@@ -78,6 +85,27 @@ impl CudaRsBufferDescriptor {
 mod tests {
     use super::*;
     use crate::{GeneratedMessage as _, Message as _};
+
+    /// A kernel that reads whole words at an address that is not aligned takes its context with it.
+    #[test]
+    fn data_begins_where_the_block_does() {
+        let ticket = Ticket {
+            engine: EngineId([1; 16]),
+            cell: 0,
+            block: 1,
+            generation: 1,
+            block_size: 4096,
+            offset: 0,
+            size: 100,
+        };
+        let mut descriptor = CudaRsBufferDescriptor::new(ticket, DeviceUuid([2; 16]));
+        assert_eq!(descriptor.ticket().unwrap(), ticket);
+        for offset in [1, 256, u64::MAX] {
+            descriptor.offset = offset;
+            let error = descriptor.ticket().unwrap_err().to_string();
+            assert!(error.contains(&format!("offset {offset} ")), "{error}");
+        }
+    }
 
     #[test]
     fn the_hash_is_that_of_the_fields() {

@@ -180,10 +180,24 @@ impl CudaBackend {
 
     /// Memory that is held from here on.
     pub(super) fn take(&self, descriptor: &CudaRsBufferDescriptor) -> Result<Held, BackendError> {
-        let ticket = descriptor.ticket()?;
-        Ok(match self.inner.engine.take(&ticket)? {
-            Taken::Own(block) => Held::Own(block),
-            Taken::Imported(held) => Held::Imported(held),
-        })
+        let engine = &self.inner.engine;
+        let ticket = engine.counted(descriptor.ticket())?;
+        let (held, device) = match engine.take(&ticket)? {
+            Taken::Own(block) => {
+                let device = block.memory.context().device().uuid();
+                (Held::Own(block), device)
+            }
+            Taken::Imported(held) => {
+                let device = held.import.memory.owner().uuid();
+                (Held::Imported(held), device)
+            }
+        };
+        let said = DeviceUuid(descriptor.device_uuid);
+        if said == device {
+            return Ok(held);
+        }
+        engine.counted(Err(BackendError::Malformed(format!(
+            "it says {said}, and the block is on {device}"
+        ))))
     }
 }

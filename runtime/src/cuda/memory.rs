@@ -319,6 +319,11 @@ impl CudaImport {
         memory.open_to(context, &self.mapped, &self.owner)
     }
 
+    /// The device that the block is on.
+    pub(crate) fn owner(&self) -> &Device {
+        &self.owner
+    }
+
     /// The device that the block is mapped for, which need not be the one it is on.
     pub(crate) fn context(&self) -> &Arc<Context> {
         self.mapped.context()

@@ -17,6 +17,7 @@ mod descriptor;
 mod driver;
 mod exchange;
 mod lent;
+mod marks;
 #[allow(unsafe_code)] // mapped blocks are written by whoever has them
 mod memory;
 mod notes;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::access::AccessError;
+use super::driver::CudaError;
 use super::memory::NotInPlace;
 
 /// What a backend has said.
@@ -11,6 +12,7 @@ pub(super) struct Notes {
     no_host: AtomicBool,
     copied: AtomicBool,
     not_copied: AtomicBool,
+    not_registered: AtomicBool,
 }
 
 fn is_first(said: &AtomicBool) -> bool {
@@ -22,6 +24,13 @@ impl Notes {
     pub(super) fn no_host_copy(&self, error: &AccessError) {
         if is_first(&self.no_host) {
             tracing::warn!(%error, "readers without a GPU get bytes, no shared host memory (said once)");
+        }
+    }
+
+    /// Host memory could not be registered.
+    pub(super) fn not_registered(&self, error: &CudaError) {
+        if is_first(&self.not_registered) {
+            tracing::warn!(%error, "host memory could not be registered with CUDA; it is copied more slowly, and the host waits (said once)");
         }
     }
 
@@ -59,6 +68,7 @@ mod tests {
                 notes.no_host_copy(&AccessError::NotWritten);
                 notes.adopted_copy(&NotInPlace::NotShareable);
                 notes.no_adopted_copy(&AccessError::Shared);
+                notes.not_registered(&CudaError::Forked);
             }
         });
         let cause = |error: AccessError| format!("error={error}");
@@ -73,6 +83,10 @@ mod tests {
                 format!(
                     "WARN adopted memory could not be copied on the device; readers in other processes get bytes (said once) {}",
                     cause(AccessError::Shared)
+                ),
+                format!(
+                    "WARN host memory could not be registered with CUDA; it is copied more slowly, and the host waits (said once) {}",
+                    cause(CudaError::Forked.into())
                 ),
             ]
         );

@@ -61,14 +61,15 @@ impl Held {
         }
     }
 
-    /// Makes the stream wait for the end of writing; without a call where that is seen already.
+    /// Makes the stream wait for the end of writing. Where that is seen already it looks whether the stream is captured instead.
     pub(super) fn wait_to_read(&self, stream: &Stream) -> Result<(), AccessError> {
         if let Self::Adopted(adopted) = self {
+            stream.check_not_captured()?;
             return Ok(adopted.wait_to_read(stream)?);
         }
         let (word, generation) = self.word().ok_or(AccessError::NotWritten)?; // always there: looked at when it was taken
         match word.look(generation) {
-            Written::Done => Ok(()),
+            Written::Done => Ok(stream.check_not_captured()?),
             Written::NotYet => Ok(word.wait(stream, generation)?),
             Written::Never => Err(BackendError::from(Loss::Unfinished).into()),
         }
@@ -267,7 +268,12 @@ impl CudaStorage {
         let mut block = pool.allocate_host(self.byte_len())?;
         let context = self.held.context();
         let mapping = block.mapping();
-        let _registered = mapping.attach(|| super::access::register(context, &mapping))?;
+        let registered = mapping.attach(|| super::access::register(context, &mapping));
+        match registered {
+            Ok(_) => {}
+            Err(error) if error.is_final() => return Err(error.into()),
+            Err(error) => self.inner.notes.not_registered(&error), // copied as any other memory
+        }
         let stream = &self.inner.copies(context)?.to_host;
         super::access::copy_out(stream, &self.held, &mut block)?;
         Ok(block.freeze())

@@ -231,6 +231,19 @@ impl<M: Memory> Engine<M> {
         if self.is_child() {
             return Err(BackendError::Forked);
         }
+        self.counted(self.take_checked(ticket))
+    }
+
+    /// Counts a descriptor that cannot be right.
+    pub(crate) fn counted<T>(&self, taken: Result<T, BackendError>) -> Result<T, BackendError> {
+        if matches!(taken, Err(BackendError::Malformed(_))) {
+            let lost = &self.shared.writers.reading.lost_malformed;
+            lost.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    fn take_checked(&self, ticket: &Ticket) -> Result<Taken<M>, BackendError> {
         ticket.check().map_err(BackendError::Malformed)?;
         if ticket.engine == self.shared.identity.engine {
             let block = self.shared.pool.take_own(ticket).map_err(missed)?;

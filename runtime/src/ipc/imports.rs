@@ -32,6 +32,7 @@ pub(crate) struct Reading {
     pub(crate) lost_expired: AtomicU64,
     pub(crate) lost_reused: AtomicU64,
     pub(crate) lost_unreachable: AtomicU64,
+    pub(crate) lost_malformed: AtomicU64,
     lost_unfinished: AtomicU64,
     imports: AtomicUsize,
     imported_bytes: AtomicU64,
@@ -52,6 +53,7 @@ impl Reading {
         stats.lost_reused += self.lost_reused.load(Ordering::Relaxed);
         stats.lost_unreachable += self.lost_unreachable.load(Ordering::Relaxed);
         stats.lost_unfinished += self.lost_unfinished.load(Ordering::Relaxed);
+        stats.lost_malformed += self.lost_malformed.load(Ordering::Relaxed);
     }
 
     /// Counts a descriptor that could not be taken, and says why.

@@ -52,6 +52,8 @@ pub struct Stats {
     pub lost_unreachable: u64,
     /// Frames whose process ended before they were written.
     pub lost_unfinished: u64,
+    /// Descriptors that cannot be right.
+    pub lost_malformed: u64,
 }
 
 /// The counts of one side.

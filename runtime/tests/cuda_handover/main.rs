@@ -18,6 +18,8 @@ mod broken;
 mod frames;
 #[allow(unsafe_code)] // calls into the driver
 mod gpu;
+#[allow(unsafe_code)] // captures, pinned memory, a fork
+mod hazards;
 mod kills;
 #[allow(unsafe_code)] // memory of others
 mod lent;
@@ -30,4 +32,6 @@ mod other;
 mod peers;
 mod queue;
 mod side;
+#[allow(unsafe_code)] // memory of others
+mod sources;
 mod strange;

@@ -37,9 +37,8 @@ fn descriptors_that_lie_never_fault() {
                 Ok(read) => {
                     accepted += 1;
                     // The kernel reads whole words.
-                    let start = read.address().next_multiple_of(4);
-                    let len = read.len().saturating_sub(3) & !3;
-                    let counted = side.gpu.count(side.stream.handle(), start, len, 0);
+                    let len = read.len() & !3;
+                    let counted = side.gpu.count(side.stream.handle(), read.address(), len, 0);
                     assert!(
                         counted.is_ok_and(|count| count.is_some()),
                         "{:?}",
@@ -63,7 +62,8 @@ fn descriptors_that_lie_never_fault() {
     println!(
         "{accepted} accepted, {refused} refused; then {right} of 2000 right, the others' references were used up before"
     );
-    assert!(refused > 10_000 && accepted > 100 && right > 20);
+    assert!(refused > 10_000 && accepted > 20 && right > 20);
+    assert!(side.cuda.stats().lost_malformed > 1000, "they are counted");
     other.end();
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaSlice, DevicePtr as _};
 
+use super::device_source::{not_ordered, wait_for_all_threads};
 use super::{AccessError, Keep};
 use crate::buffer::Buffer;
 use crate::cuda::adopted::Adopted;
@@ -22,7 +23,8 @@ impl CudaBackend {
     ///
     /// # Safety
     /// The stream is one of the device's primary context, which is what the CUDA runtime, PyTorch and cudarc use, and exists
-    /// as long as this value, its clones and the handles made with them.
+    /// as long as this value, its clones and the handles made with them. On 2 the work of a handle is launched by the thread that
+    /// made it; the handle may end on another one, where the host then waits for the device.
     pub unsafe fn foreign_stream(
         &self,
         device: DeviceUuid,
@@ -34,6 +36,42 @@ impl CudaBackend {
         Ok(CudaStream(Arc::new(unsafe {
             Stream::foreign(context, handle)
         })))
+    }
+
+    /// A stream of cudarc's (0.19), which is kept as long as this value, its clones and the handles made with them.
+    ///
+    /// # Errors
+    /// [`CudaError::Refused`] when it is not of the primary context of a device that this backend opened.
+    ///
+    /// ```no_run
+    /// use rosidl_buffer_runtime::cuda::CudaBackend;
+    ///
+    /// let cuda = CudaBackend::shared()?;
+    /// let theirs = cudarc::driver::CudaContext::new(0)?.new_stream()?;
+    /// let stream = cuda.cudarc_stream(theirs.clone())?;
+    /// let mut buffer = cuda.allocate_buffer(1 << 20)?;
+    /// let write = cuda.from_output_buffer(&mut buffer, &stream)?;
+    /// // … launch kernels on `theirs` …
+    /// # drop(write);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cudarc_stream(
+        &self,
+        stream: Arc<cudarc::driver::CudaStream>,
+    ) -> Result<CudaStream, AccessError> {
+        let theirs = stream.context().cu_ctx();
+        let mut ours = self.memory().contexts().iter();
+        let context = ours
+            .find(|context| context.handle() == theirs)
+            .ok_or_else(|| {
+                CudaError::Refused(
+                "what cudarc made is not in the primary context of a device that this backend opened"
+                    .to_owned(),
+            )
+            })?;
+        // SAFETY: a stream of this context, which is kept with the value.
+        let own = unsafe { Stream::foreign(context, stream.cu_stream()) };
+        Ok(CudaStream(Arc::new(own.kept_by(stream))))
     }
 
     /// A buffer of device memory that somebody else made, such as a tensor of PyTorch, without a copy: `len` bytes at
@@ -52,7 +90,8 @@ impl CudaBackend {
     /// exported once, for as long as a frame comes in it every two seconds, and not given back to the device sooner.
     ///
     /// # Errors
-    /// [`AccessError::NotOpened`]; [`CudaError::Refused`] when there is no memory of the stream's device at the address.
+    /// [`AccessError::NotOpened`]; [`CudaError::Refused`] when there is no memory of the stream's device at the address, or the
+    /// stream is being captured.
     ///
     /// # Safety
     /// * `len` bytes at `address` can be read by the stream's device, in its primary context, until `keep` is dropped.
@@ -69,6 +108,7 @@ impl CudaBackend {
             if len > 0 {
                 context.check_address(address)?;
             }
+            stream.0.check_not_captured()?;
             let written = Event::local(context)?;
             written.record(&stream.0)?;
             Ok(written)
@@ -110,22 +150,11 @@ impl CudaBackend {
     /// ```
     pub fn adopt_slice<T: Element>(&self, slice: CudaSlice<T>) -> Result<Buffer<T>, AccessError> {
         let theirs = Arc::clone(slice.stream());
-        let ours = self.memory().contexts().iter();
-        let mut ours = ours.filter(|context| slice.context().cu_ctx() == context.handle());
-        let context = ours.next().ok_or_else(|| {
-            CudaError::Refused(
-                "the slice is not in the primary context of a device that this backend opened"
-                    .to_owned(),
-            )
-        })?;
+        let stream = self.cudarc_stream(Arc::clone(&theirs))?;
+        wait_for_all_threads(&stream)?;
         let (address, used) = slice.device_ptr(&theirs);
         drop(used); // reads are over before the slice is dropped
-        slice.context().check_err().map_err(|error| {
-            CudaError::Refused(format!("cudarc could not order work on its slice: {error}"))
-        })?;
-        // SAFETY: a stream of this context, which `theirs` keeps until the end of this function, where it is not used any more.
-        let stream = unsafe { Stream::foreign(context, theirs.cu_stream()) };
-        let stream = CudaStream(Arc::new(stream));
+        slice.context().check_err().map_err(not_ordered)?;
         // SAFETY: the slice has as many bytes, can be read until it is dropped, and nobody else has it; its stream waits for what
         // writes it on others.
         let buffer = unsafe { self.adopt(address, slice.num_bytes(), &stream, slice) }?;

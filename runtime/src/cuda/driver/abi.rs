@@ -54,6 +54,10 @@ pub(super) const EVENT_DISABLE_TIMING: c_uint =
     sys::CUevent_flags::CU_EVENT_DISABLE_TIMING as c_uint;
 pub(super) const STREAM_NON_BLOCKING: c_uint =
     sys::CUstream_flags::CU_STREAM_NON_BLOCKING as c_uint;
+pub(super) const CAPTURE_MODE_RELAXED: c_uint =
+    sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED as c_uint;
+pub(super) const NOT_CAPTURING: c_uint =
+    sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE as c_uint;
 pub(super) const REGISTER_PORTABLE: c_uint = sys::CU_MEMHOSTREGISTER_PORTABLE;
 pub(super) const REGISTER_READ_ONLY: c_uint = sys::CU_MEMHOSTREGISTER_READ_ONLY;
 

@@ -3,6 +3,7 @@
 //! Frameworks of the same process use the same primary context, so pointers, streams and events are common to all. What a
 //! thread had as its current context is what it has afterwards.
 
+use core::ffi::c_uint;
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +76,36 @@ impl Context {
         Ok(())
     }
 
+    /// Whether this process is a child of the one that made the context: nothing that a thread of the parent may have locked is
+    /// to be locked then.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.driver.is_child()
+    }
+
+    /// Waits on the host for all work of this process on the device, of all streams. Not for the path of a frame.
+    pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
+        let _current = self.enter()?;
+        let _relaxed = self.relax()?;
+        // SAFETY: a context is current.
+        let status = unsafe { (self.driver.table.cuCtxSynchronize)() };
+        self.check("cuCtxSynchronize", status)
+    }
+
+    /// Until the guard goes, calls of this thread that ask or wait neither fail nor spoil what another thread is capturing into a
+    /// graph. None of them may be about a stream that is captured.
+    pub(super) fn relax(&self) -> Result<Relaxed, CudaError> {
+        let driver = self.driver;
+        let mut mode = abi::CAPTURE_MODE_RELAXED;
+        // SAFETY: the pointer is valid for one C enum, with a value that the driver knows, and gets the mode of before.
+        let status = unsafe { (driver.table.cuThreadExchangeStreamCaptureMode)(&raw mut mode) };
+        driver.check("cuThreadExchangeStreamCaptureMode", status)?;
+        Ok(Relaxed {
+            driver,
+            before: mode,
+            _this_thread: PhantomData,
+        })
+    }
+
     /// A status of a call on this context as a result.
     pub(super) fn check(&self, call: &'static str, status: Status) -> Result<(), CudaError> {
         if status == abi::CONTEXT_IS_DESTROYED {
@@ -144,5 +175,27 @@ impl Drop for Current<'_> {
         // SAFETY: the pointer is valid for one handle; what is on top of this thread's stack is what `enter` put there.
         let status = unsafe { (self.driver.table.cuCtxPopCurrent_v2)(&raw mut popped) };
         self.driver.check_drop("cuCtxPopCurrent_v2", status);
+    }
+}
+
+/// This thread's calls may be made beside captures as long as this lives.
+#[must_use]
+pub(super) struct Relaxed {
+    driver: &'static Driver,
+    before: c_uint,
+    _this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Relaxed {
+    fn drop(&mut self) {
+        if self.driver.is_child() {
+            return;
+        }
+        let mut mode = self.before;
+        // SAFETY: the pointer is valid for one C enum, whose value the driver gave.
+        let status =
+            unsafe { (self.driver.table.cuThreadExchangeStreamCaptureMode)(&raw mut mode) };
+        self.driver
+            .check_drop("cuThreadExchangeStreamCaptureMode", status);
     }
 }

@@ -129,6 +129,11 @@ impl CudaError {
             || matches!(self, Self::Call { code, .. } if STICKY.contains(code))
     }
 
+    /// Whether the device runs nothing of this process any more, so that there is nothing to wait for.
+    pub(crate) fn is_final(&self) -> bool {
+        self.is_sticky() || *self == Self::Forked
+    }
+
     /// Whether the device's memory is used up.
     pub fn is_out_of_memory(&self) -> bool {
         matches!(self, Self::Call { code, .. } if *code == abi::OUT_OF_MEMORY)
@@ -237,6 +242,15 @@ mod tests {
         for code in [1, 2, 400, 600, 801, 12_345] {
             assert!(!failed(code).is_sticky(), "{code}");
         }
+    }
+
+    /// What only cannot be asked now is not over.
+    #[test]
+    fn beside_a_capture_nothing_is_known() {
+        for code in [900, 901, 906, 907] {
+            assert!(!failed(code).is_final(), "{code}");
+        }
+        assert!(failed(700).is_final() && CudaError::Forked.is_final());
     }
 
     #[test]

@@ -84,19 +84,11 @@ impl Event {
     /// Whether the work that the event stands for is done. Does not wait.
     pub(crate) fn query(&self) -> Result<Progress, CudaError> {
         self.context.check_usable()?;
+        let _relaxed = self.context.relax()?;
         let driver = self.context.driver;
         // SAFETY: the handle is alive.
         let status = unsafe { (driver.table.cuEventQuery)(self.handle) };
         Progress::of(&self.context, "cuEventQuery", status)
-    }
-
-    /// Waits on the host for the work that the event stands for. Not for the path of a frame.
-    pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
-        self.context.check_usable()?;
-        let driver = self.context.driver;
-        // SAFETY: the handle is alive.
-        let status = unsafe { (driver.table.cuEventSynchronize)(self.handle) };
-        self.context.check("cuEventSynchronize", status)
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Stream {
     handle: CUstream,
     own: bool,
     id: StreamId,
+    /// Keeps a stream of somebody else.
+    keep: Option<Box<dyn Send + Sync>>,
 }
 
 /// Tells one value of [`Stream`] from all others that this process has or had; unlike a handle, it is never used again.
@@ -51,6 +53,7 @@ impl Stream {
             handle,
             own: true,
             id: StreamId::new(),
+            keep: None,
         })
     }
 
@@ -71,6 +74,7 @@ impl Stream {
             handle: core::ptr::without_provenance_mut(number),
             own: false,
             id: StreamId::new(),
+            keep: None,
         }
     }
 
@@ -88,7 +92,14 @@ impl Stream {
             handle,
             own: false,
             id: StreamId::new(),
+            keep: None,
         }
+    }
+
+    /// The same stream, which `keep` keeps there as long as this value.
+    pub(crate) fn kept_by(mut self, keep: impl Send + Sync + 'static) -> Self {
+        self.keep = Some(Box::new(keep));
+        self
     }
 
     pub(crate) fn context(&self) -> &Arc<Context> {
@@ -97,7 +108,12 @@ impl Stream {
 
     /// `None` for the stream that is another one in each thread.
     pub(crate) fn id(&self) -> Option<StreamId> {
-        (self.handle.addr() != abi::STREAM_PER_THREAD).then_some(self.id)
+        (!self.is_per_thread()).then_some(self.id)
+    }
+
+    /// Whether it is another stream in each thread.
+    pub(crate) fn is_per_thread(&self) -> bool {
+        self.handle.addr() == abi::STREAM_PER_THREAD
     }
 
     /// For calls of others; valid as long as this value.
@@ -124,6 +140,22 @@ impl Stream {
         self.context.check("cuStreamWaitEvent", status)
     }
 
+    /// Refuses a stream that is being captured into a graph: what is put on it does not run now.
+    pub(crate) fn check_not_captured(&self) -> Result<(), CudaError> {
+        let _current = self.enter()?;
+        let driver = self.context.driver;
+        let mut state = abi::NOT_CAPTURING;
+        // SAFETY: the handle is alive; the pointer is valid for one C enum.
+        let status = unsafe { (driver.table.cuStreamIsCapturing)(self.handle, &raw mut state) };
+        self.context.check("cuStreamIsCapturing", status)?;
+        if state == abi::NOT_CAPTURING {
+            return Ok(());
+        }
+        Err(CudaError::Refused(
+            "the stream is being captured into a graph; make and drop handles outside of the capture, on a stream that runs".to_owned(),
+        ))
+    }
+
     /// Whether all work on this stream is done.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the tests on a device"))]
     pub(crate) fn query(&self) -> Result<Progress, CudaError> {
@@ -137,6 +169,7 @@ impl Stream {
     /// Waits on the host until all work on this stream is done. Not for the path of a frame.
     pub(crate) fn synchronize(&self) -> Result<(), CudaError> {
         let _current = self.enter()?;
+        let _relaxed = self.context.relax()?;
         let driver = self.context.driver;
         // SAFETY: the handle is alive.
         let status = unsafe { (driver.table.cuStreamSynchronize)(self.handle) };
@@ -147,6 +180,9 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let driver = self.context.driver;
+        if driver.is_child() {
+            core::mem::forget(self.keep.take()); // it is the parent's
+        }
         if !self.own || self.context.check_usable().is_err() {
             return;
         }

@@ -68,6 +68,8 @@ functions! {
     cuCtxGetCurrent(*mut CUcontext);
     cuCtxPushCurrent_v2(CUcontext);
     cuCtxPopCurrent_v2(*mut CUcontext);
+    cuCtxSynchronize();
+    cuThreadExchangeStreamCaptureMode(*mut c_uint);
     cuMemGetInfo_v2(*mut usize, *mut usize);
     cuMemGetAllocationGranularity(*mut usize, *const AllocationProperties, c_int);
     cuMemCreate(*mut AllocationHandle, usize, *const AllocationProperties, c_ulonglong);
@@ -86,10 +88,10 @@ functions! {
     cuEventDestroy_v2(CUevent);
     cuEventRecord(CUevent, CUstream);
     cuEventQuery(CUevent);
-    cuEventSynchronize(CUevent);
     cuStreamCreate(*mut CUstream, c_uint);
     cuStreamDestroy_v2(CUstream);
     cuStreamWaitEvent(CUstream, CUevent, c_uint);
+    cuStreamIsCapturing(CUstream, *mut c_uint);
     cuStreamQuery(CUstream);
     cuStreamSynchronize(CUstream);
     cuMemcpyHtoD_v2(CUdeviceptr, *const c_void, usize);

@@ -83,6 +83,12 @@ impl Words {
         Ok(Self::register(context, Lease::open(fd)?)?)
     }
 
+    /// Words that only streams of this process write.
+    pub(crate) fn create(context: &Arc<Context>) -> io::Result<Self> {
+        let (cells, _file) = Lease::create()?; // shared, so that a child of `fork` takes no page away from the device
+        Ok(Self::register(context, cells)?)
+    }
+
     fn register(context: &Arc<Context>, cells: Lease) -> Result<Self, CudaError> {
         let mapping = cells.mapping();
         let start = mapping.as_ptr().as_ptr();
@@ -137,8 +143,9 @@ impl Word<'_> {
         unsafe { stream.wait_for_word(self.device, generation) }
     }
 
-    fn write(&self, stream: &Stream, generation: u64) -> Result<(), CudaError> {
-        // SAFETY: as above; the block is kept until this is done, see `OwnWords::settle`.
+    /// Says that this use is done when all that is on the stream by now is.
+    pub(crate) fn write(&self, stream: &Stream, generation: u64) -> Result<(), CudaError> {
+        // SAFETY: as above; the block, or the mark, is kept until this is done: see `OwnWords::settle` and the reaper.
         unsafe { stream.write_word(self.device, generation) }
     }
 

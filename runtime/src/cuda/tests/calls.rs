@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cudarc::driver::sys::{self, CUresult};
 
 use super::super::driver::{Access, Allocation, Event, Mapped, Progress, Stream, calls};
+use super::super::marks::Mark;
 use super::super::memory::CudaBlock;
 use super::kernels::Kernels;
 use super::{CELL, gpu};
@@ -15,8 +16,8 @@ use crate::ipc::memory::{Created, Memory as _};
 const SIZE: u64 = 64 << 20;
 const TIMES: usize = 10_000;
 
-/// A writer writes its word; a reader waits, records its end and asks once whether it has passed. What is seen to be written
-/// is not waited for.
+/// A writer looks whether its stream is captured and writes its word; a reader waits, or, where that is written already, looks
+/// likewise, and leaves its mark. Looking at a mark is no call.
 #[test]
 fn a_warm_frame_takes_four_calls() {
     let Some((context, memory)) = gpu() else {
@@ -27,15 +28,20 @@ fn a_warm_frame_takes_four_calls() {
         Stream::new(&context).unwrap(),
         Stream::new(&context).unwrap(),
     );
-    let end = Event::local(&context).unwrap();
+    let end = Mark::many(&context).unwrap().pop().unwrap();
     // On a thread that has no current context.
     let count = std::thread::spawn(move || {
         calls(|| {
+            writer.check_not_captured().unwrap();
             block.wait_to_write(&writer).unwrap();
             block.end_write(&writer, 1, SIZE).unwrap();
             block.word().unwrap().wait(&reader, 1).unwrap();
-            end.record(&reader).unwrap();
-            end.query().unwrap();
+            end.set(&reader).unwrap();
+            let start = Instant::now();
+            while !end.is_set() {
+                assert!(start.elapsed() < Duration::from_secs(10));
+            }
+            assert!(!end.again().is_set());
         })
     });
     assert_eq!(count.join().unwrap(), 4);
@@ -59,6 +65,7 @@ fn costs(is_current: bool) {
     );
     let (legacy, per_thread) = (Stream::legacy(&context), Stream::per_thread(&context));
     let end = Event::local(&context).unwrap();
+    let mark = Mark::many(&context).unwrap().pop().unwrap();
     let _current = is_current.then(|| context.enter().unwrap());
     let title = if is_current {
         "context current"
@@ -79,6 +86,9 @@ fn costs(is_current: bool) {
     row("look at a word", || _ = word.look(generation));
     row("record a local event", || end.record(&reader).unwrap());
     row("ask an event", || _ = end.query().unwrap());
+    row("look whether a stream is captured", || {
+        writer.check_not_captured().unwrap();
+    });
     row("ask a stream", || _ = writer.query().unwrap());
     row("enter a context and leave it", || {
         drop(context.enter().unwrap());
@@ -94,13 +104,14 @@ fn costs(is_current: bool) {
     legacy.synchronize().unwrap();
     let mut frame = || {
         generation += 1;
+        writer.check_not_captured().unwrap();
         block.wait_to_write(&writer).unwrap();
         block.end_write(&writer, generation, SIZE).unwrap();
         word.wait(&reader, generation).unwrap();
-        end.record(&reader).unwrap();
-        let _ = end.query().unwrap();
+        mark.set(&reader).unwrap();
+        let _ = mark.is_set();
     };
-    row("all of a frame: write, wait, record, ask", &mut frame);
+    row("all of a frame: look, write, wait, mark", &mut frame);
     row("the same and a kernel before it", || {
         kernels.fill(&writer, block.address(), 4096, 1);
         frame();
@@ -211,11 +222,13 @@ fn on_a_bare_thread(block: &CudaBlock, stream: &Stream, event: &Event) {
     block.word().unwrap().wait(stream, 1).unwrap();
     event.record(stream).unwrap();
     stream.wait(event).unwrap();
-    event.synchronize().unwrap();
-    assert_eq!(event.query(), Ok(Progress::Done));
+    stream.check_not_captured().unwrap();
     stream.synchronize().unwrap();
+    assert_eq!(event.query(), Ok(Progress::Done));
     println!("\nwithout a current context:");
-    println!("words, event record, stream wait, event query, event and stream synchronize: fine");
+    println!(
+        "words, event record, stream wait, event query, stream capture state and synchronize: fine"
+    );
     let report = |call: &str, status: CUresult| println!("{call}: {status:?}");
     let (legacy, per_thread) = (without_provenance_mut(1), without_provenance_mut(2));
     let event = event.handle();
