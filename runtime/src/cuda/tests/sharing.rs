@@ -24,6 +24,9 @@ fn what_one_process_writes_another_reads_in_place() {
     let peer = Peer::start();
     let start = Instant::now();
     let Created { block, fd, extra } = memory.create(0, CELL, SIZE).unwrap();
+    // A program that is started would keep the memory.
+    let flags = rustix::io::fcntl_getfd(&fd).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     let made = start.elapsed();
     let start = Instant::now();
     assert_eq!(peer.give(&fd, SIZE, extra.as_slice()), "imported");
