@@ -283,7 +283,7 @@ impl ReadHandle {
         self.keep.as_ref().and_then(Keep::held)
     }
 
-    /// Address on the device (`CUdeviceptr`), for reading; page-aligned, but for adopted memory; valid for [`len`](Self::len) bytes while the handle lives.
+    /// Address on the device (`CUdeviceptr`), for reading; a multiple of 256, but for adopted memory; valid for [`len`](Self::len) bytes while the handle lives.
     pub fn address(&self) -> u64 {
         self.held().map_or(0, Held::address)
     }

@@ -1,6 +1,7 @@
 //! What travels in place of the bytes: `cuda_rs_buffer_backend_msgs/msg/CudaRsBufferDescriptor`.
 
 use super::driver::DeviceUuid;
+use super::memory::ALIGNMENT;
 use crate::BufferMessage;
 use crate::error::BackendError;
 use crate::ipc::identity::EngineId;
@@ -29,7 +30,7 @@ pub struct CudaRsBufferDescriptor {
     pub generation: u64,
     /// Whole size of the block in bytes.
     pub block_size: u64,
-    /// Where the data begins, in bytes: 0. Another number is refused: kernels need aligned addresses.
+    /// Where the data begins, in bytes: a multiple of 256. Other numbers are refused: kernels need aligned addresses.
     pub offset: u64,
     /// Length of the data in bytes.
     pub size: u64,
@@ -53,7 +54,7 @@ impl CudaRsBufferDescriptor {
         }
     }
 
-    /// What the engine takes; nothing of it is checked but the version, and that the data begins where the block does.
+    /// What the engine takes; nothing of it is checked but the version and the alignment.
     pub(super) fn ticket(&self) -> Result<Ticket, BackendError> {
         if self.version != Self::VERSION {
             return Err(BackendError::Malformed(format!(
@@ -62,11 +63,10 @@ impl CudaRsBufferDescriptor {
                 Self::VERSION
             )));
         }
-        if self.offset != 0 {
+        if !self.offset.is_multiple_of(ALIGNMENT) {
             return Err(BackendError::Malformed(format!(
-                "data at offset {} of its block, where version {} begins at 0",
-                self.offset,
-                Self::VERSION
+                "data at offset {} of its block, which is no multiple of {ALIGNMENT}",
+                self.offset
             )));
         }
         Ok(Ticket {
@@ -88,7 +88,7 @@ mod tests {
 
     /// A kernel that reads whole words at an address that is not aligned takes its context with it.
     #[test]
-    fn data_begins_where_the_block_does() {
+    fn data_that_is_not_aligned_is_refused() {
         let ticket = Ticket {
             engine: EngineId([1; 16]),
             cell: 0,
@@ -100,7 +100,9 @@ mod tests {
         };
         let mut descriptor = CudaRsBufferDescriptor::new(ticket, DeviceUuid([2; 16]));
         assert_eq!(descriptor.ticket().unwrap(), ticket);
-        for offset in [1, 256, u64::MAX] {
+        descriptor.offset = 512;
+        assert_eq!(descriptor.ticket().unwrap().offset, 512);
+        for offset in [1, 128, 4097, u64::MAX] {
             descriptor.offset = offset;
             let error = descriptor.ticket().unwrap_err().to_string();
             assert!(error.contains(&format!("offset {offset} ")), "{error}");

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::backend::Inner;
+use super::reaper::let_go;
 use super::storage::StorageRef;
 
 /// How often the thread looks.
@@ -75,7 +76,7 @@ fn watch(backend: &Weak<Inner>) {
             }
         });
         inner.lent.lock().uses.extend(left);
-        drop(over);
+        over.into_iter().for_each(let_go);
         let kept = pool.drop_adopted(IDLE, |_| true);
         let mut state = inner.lent.lock();
         if state.uses.is_empty() && !kept {

@@ -24,6 +24,9 @@ pub(crate) use words::{PATIENCE, Word, Words};
 
 pub(crate) use crate::ipc::word::Written;
 
+/// Where data may begin in a block: at multiples of this, as kernels read words and vectors.
+pub(crate) const ALIGNMENT: u64 = 256;
+
 /// The memory of the devices that were opened.
 #[derive(Debug)]
 pub(crate) struct CudaMemory {

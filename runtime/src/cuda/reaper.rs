@@ -149,7 +149,7 @@ fn settle(stream: &Stream, keep: Keep, error: &CudaError) {
 }
 
 /// Memory that others made goes by their code; if that panics, it is not whoever happens to be here that is to fail.
-fn let_go(keep: Keep) {
+pub(super) fn let_go<T>(keep: T) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if catch_unwind(AssertUnwindSafe(|| drop(keep))).is_err() && !SAID.swap(true, Ordering::Relaxed)
     {

@@ -243,8 +243,7 @@ fn a_forked_child_drops_everything_and_hangs_nowhere() {
         // SAFETY: the child drops what it has, which locks nothing that a thread of the parent may have locked, and ends.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let Side { cuda, stream, gpu } = side;
-            std::mem::forget(gpu);
+            let Side { cuda, stream, .. } = side;
             drop((read, write, buffer, fresh, stream));
             drop(cuda);
             // SAFETY: ends the child without the parent's exit handlers.

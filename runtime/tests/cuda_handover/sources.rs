@@ -22,14 +22,14 @@ fn slices_of_cudarc_are_copied_behind_their_work_and_before_what_comes_later() {
         let ours = side.cuda.cudarc_stream(Arc::clone(&stream)).unwrap();
         for number in 0..20_u8 {
             side.gpu.spin(ours.handle(), Duration::from_millis(2));
-            let mut slice = stream.clone_htod(&vec![f32::from(number); MB]).unwrap();
+            let mut slice = stream.clone_htod(&vec![u32::from(number); MB]).unwrap();
             let buffer = side.cuda.to_buffer_from_slice(&slice).unwrap();
             stream.memset_zeros(&mut slice).unwrap();
             drop(slice);
             assert_eq!(buffer.len(), MB);
             assert_eq!(buffer.backend_type(), "cuda_rs");
             let numbers = buffer.to_vec().unwrap();
-            assert!(numbers.iter().all(|found| *found == f32::from(number)));
+            assert!(numbers.iter().all(|found| *found == u32::from(number)));
         }
     }
     let none = context.default_stream().null::<u8>().unwrap();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::super::driver::{Allocation, Context, CudaError};
-use super::{BlockExtra, CudaBlock, CudaMemory, Place};
+use super::{ALIGNMENT, BlockExtra, CudaBlock, CudaMemory, Place};
 use crate::error::AllocateError;
 use crate::ipc::block::Block;
 use crate::ipc::memory::Created;
@@ -50,6 +50,8 @@ pub(crate) enum NotInPlace {
         "it is a part of an allocation of {0} bytes, and readers could map all of it; see `CudaBuilder::expose_allocations`"
     )]
     Part(usize),
+    #[error("it begins {0} bytes into its allocation, which is no multiple of {ALIGNMENT}")]
+    Unaligned(u64),
     #[error("readers still have another buffer in the same place")]
     InUse,
     #[error(transparent)]
@@ -100,6 +102,9 @@ impl CudaMemory {
         let (start, size) = context.mapping_at(address)?;
         let offset = address.checked_sub(start).ok_or(NotInPlace::Several)?; // never: it is in the mapping
         fits(offset, size)?;
+        if !offset.is_multiple_of(ALIGNMENT) {
+            return Err(NotInPlace::Unaligned(offset));
+        }
         let domain = self.domain(context.device().uuid());
         let domain = domain.ok_or(NotInPlace::NotShareable)?; // always there: buffers are adopted on opened devices
         let part = Part {
