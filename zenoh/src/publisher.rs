@@ -4,7 +4,10 @@
 use std::{
     collections::HashSet,
     mem::{Discriminant, discriminant},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,7 +29,7 @@ use crate::{
     parcel::Parcel,
     qos::QosProfile,
     routes::{Router, Routes},
-    sender::BaseSender,
+    sender::{BaseSender, Bytes},
     session::on_plain_thread,
     stats::{Fallback, PublicationStats},
 };
@@ -65,6 +68,8 @@ pub struct Publisher<M> {
     qos: QosProfile,
     sequence_number: Mutex<i64>,
     stats: Mutex<PublicationStats>,
+    /// Messages that went as bytes and nothing else, which are not among `stats`.
+    published_bytes: AtomicU64,
     said: Mutex<HashSet<ErrorKind>>,
     node: Node,
 }
@@ -85,6 +90,7 @@ impl<M: Message> Publisher<M> {
             qos,
             sequence_number: Mutex::new(0),
             stats: Mutex::default(),
+            published_bytes: AtomicU64::new(0),
             said: Mutex::default(),
             node: node.clone(),
         })
@@ -106,6 +112,9 @@ impl<M: Message> Publisher<M> {
     /// [`PublicationStats::refused`] counts those.
     pub fn publish(&self, message: &M) -> Result<()> {
         let routes = self.routes();
+        if let Some(base) = routes.only_base(&self.router, M::HAS_ROS_BUFFERS) {
+            return self.publish_bytes(base, message);
+        }
         let (deliveries, uncopied) = deliveries(routes.inlets(), message);
         let uncopied = uncopied.map(|error| EncodeErrorKind::Buffer(error).into());
         let is_here = !deliveries.is_empty();
@@ -121,17 +130,51 @@ impl<M: Message> Publisher<M> {
         if is_here && self.node.context().zenoh_session().is_closed() {
             refused.get_or_insert_with(|| "the Zenoh session is closed".into());
         }
-        let topic = || self.name.key.topic.clone();
         match (error.or(uncopied), refused) {
-            (Some(source), _) => Err(Error::Encode {
-                topic: topic(),
-                source,
-            }),
-            (None, Some(cause)) => Err(Error::Publish {
-                topic: topic(),
-                cause,
-            }),
+            (Some(source), _) => Err(self.encode_error(source)),
+            (None, Some(cause)) => Err(self.publish_error(cause)),
             (None, None) => Ok(()),
+        }
+    }
+
+    /// As [`publish`](Self::publish) where everybody gets the same bytes under the topic's own key: most small messages are such,
+    /// and there each allocation and lock is felt.
+    fn publish_bytes(&self, base: &BaseSender, message: &M) -> Result<()> {
+        let bytes = Bytes::encode(message).map_err(|source| self.encode_error(source))?;
+        let sent = putting_off(|| {
+            let mut number = lock(&self.sequence_number);
+            let attachment = self.next_attachment(&mut number);
+            base.put(bytes, &attachment)
+        });
+        if let Err(cause) = sent {
+            lock(&self.stats).refused += 1;
+            return Err(self.publish_error(cause));
+        }
+        self.published_bytes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What comes beside the next message, on all ways.
+    fn next_attachment(&self, number: &mut i64) -> Attachment {
+        *number += 1;
+        Attachment {
+            sequence_number: *number,
+            source_timestamp: now(),
+            gid: self.name.gid,
+        }
+    }
+
+    fn encode_error(&self, source: EncodeError) -> Error {
+        Error::Encode {
+            topic: self.name.key.topic.clone(),
+            source,
+        }
+    }
+
+    fn publish_error(&self, cause: zenoh::Error) -> Error {
+        Error::Publish {
+            topic: self.name.key.topic.clone(),
+            cause,
         }
     }
 
@@ -176,7 +219,9 @@ impl<M: Message> Publisher<M> {
 
     /// What was counted since the publisher was created.
     pub fn stats(&self) -> PublicationStats {
-        lock(&self.stats).clone()
+        let mut stats = lock(&self.stats).clone();
+        stats.published += self.published_bytes.load(Ordering::Relaxed);
+        stats
     }
 
     /// The full name of the topic.
@@ -289,12 +334,7 @@ impl<'a, M: Message> Sending<'a, M> {
         let publisher = self.publisher;
         let taken = self.number.get_or_insert_with(|| {
             let mut number = lock(&publisher.sequence_number);
-            *number += 1;
-            let attachment = Attachment {
-                sequence_number: *number,
-                source_timestamp: now(),
-                gid: publisher.name.gid,
-            };
+            let attachment = publisher.next_attachment(&mut number);
             (number, attachment)
         });
         taken.1

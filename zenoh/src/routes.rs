@@ -271,6 +271,19 @@ impl<M> Routes<M> {
         &self.inlets
     }
 
+    /// The base key, if every message goes there, as bytes, and nowhere else. `has_buffers` is the message type's.
+    pub(crate) fn only_base<'a>(
+        &'a self,
+        router: &'a Router<M>,
+        has_buffers: bool,
+    ) -> Option<&'a BaseSender> {
+        let elsewhere = has_buffers || !self.inlets.is_empty() || self.channels.is_some();
+        if elsewhere {
+            return None;
+        }
+        self.base_sender(router)
+    }
+
     /// Whether the subscription with this name gets the message itself.
     pub(crate) fn serves(&self, gid: Gid) -> bool {
         self.served.contains(&gid)
