@@ -143,6 +143,12 @@ fn compare<T: TensorElement + PartialEq + std::fmt::Debug>(
         assert!(
             elements
                 .iter()
+                .skip(skip)
+                .eq(values.iter().copied().skip(skip))
+        );
+        assert!(
+            elements
+                .iter()
                 .step_by(skip)
                 .eq(values.iter().copied().step_by(skip))
         );
