@@ -27,6 +27,7 @@ use super::service::Service;
 use super::socket::Listener;
 use super::stats::Stats;
 use super::ticket::Ticket;
+use super::watch::Watch;
 use super::writers::Writers;
 use crate::error::{AllocateError, BackendError};
 
@@ -44,6 +45,8 @@ pub(crate) struct Shared<M: Memory> {
     pub(crate) fork: Arc<ForkGuard>,
     pub(crate) pool: Pool<M>,
     pub(crate) writers: Writers<M>,
+    /// Of a memory whose blocks have something in common.
+    pub(crate) watch: Option<Watch<M>>,
     /// A reader came or went; goes with the pool's lock.
     pub(crate) readers_changed: Condvar,
     pub(crate) wake: OwnedFd,
@@ -114,6 +117,7 @@ pub(crate) enum Taken<M: Memory> {
 pub(crate) struct Engine<M: Memory> {
     shared: Arc<Shared<M>>,
     thread: Option<JoinHandle<()>>,
+    watcher: Option<JoinHandle<()>>,
 }
 
 impl<M: Memory> Engine<M> {
@@ -131,8 +135,10 @@ impl<M: Memory> Engine<M> {
             config.clone(),
             own,
         );
+        let watch = memory.common().map(|_| Watch::new()).transpose()?;
         let shared = Arc::new(Shared {
             identity,
+            watch,
             memory,
             fork,
             pool,
@@ -146,13 +152,22 @@ impl<M: Memory> Engine<M> {
         });
         grow_file_table(shared.wake.as_fd());
         let service = Service::new(Arc::clone(&shared), listener)?;
-        let thread = std::thread::Builder::new()
-            .name(format!("{} service", M::BACKEND))
-            .spawn(move || service.run())?;
-        Ok(Self {
-            shared,
-            thread: Some(thread),
-        })
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(format!("{} {name}", M::BACKEND));
+            thread.spawn(run)
+        };
+        // From here on its drop ends what was started.
+        let mut engine = Self {
+            shared: Arc::clone(&shared),
+            thread: None,
+            watcher: None,
+        };
+        engine.thread = Some(spawn("service", Box::new(move || service.run()))?);
+        if shared.watch.is_some() {
+            let watch = move || shared.watch.iter().for_each(Watch::run);
+            engine.watcher = Some(spawn("watch", Box::new(watch))?);
+        }
+        Ok(engine)
     }
 
     #[cfg(any(test, feature = "cuda"))]
@@ -352,6 +367,13 @@ impl<M: Memory> Drop for Engine<M> {
         self.shared.wake_up();
         if thread.join().is_err() {
             tracing::error!("the thread that served shared memory had panicked");
+        }
+        // Later than the service, which may have had to wait for what this one lets go.
+        self.shared.watch.iter().for_each(Watch::stop);
+        if let Some(watcher) = self.watcher.take()
+            && watcher.join().is_err()
+        {
+            tracing::error!("the thread that learns of the ends of processes had panicked");
         }
     }
 }

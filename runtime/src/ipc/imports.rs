@@ -166,7 +166,7 @@ pub(crate) struct Writer<M: Memory> {
     id: EngineId,
     connection: Connection,
     lease: Lease,
-    common: Option<M::Common>,
+    common: Option<Arc<M::Common>>,
     memory: Arc<M>,
     fork: Arc<ForkGuard>,
     reading: Arc<Reading>,
@@ -194,7 +194,7 @@ impl<M: Memory> Writer<M> {
         id: EngineId,
         connection: Connection,
         lease: Lease,
-        common: Option<M::Common>,
+        common: Option<Arc<M::Common>>,
         memory: Arc<M>,
         fork: Arc<ForkGuard>,
         reading: Arc<Reading>,
@@ -327,18 +327,6 @@ impl<M: Memory> Writer<M> {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
-    }
-
-    /// Whether somebody may wait for what this process's blocks have in common.
-    pub(crate) fn has_common(&self) -> bool {
-        self.common.is_some()
-    }
-
-    /// The process is gone: whoever waits for what it was still writing waits no longer.
-    pub(crate) fn release(&self) {
-        if let Some(common) = &self.common {
-            M::release(common);
-        }
     }
 
     fn is_unfinished(&self, cell: u32, generation: u64) -> bool {
@@ -564,7 +552,7 @@ impl<M: Memory> ReadHandle<M> {
     /// What all blocks of its process have in common; `None` for a memory that has nothing of the kind.
     #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn common(&self) -> Option<&M::Common> {
-        self.held.writer.common.as_ref()
+        self.held.writer.common.as_deref()
     }
 
     /// Where the block stands, and at which use.

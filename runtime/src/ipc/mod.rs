@@ -3,8 +3,8 @@
 //! Floors, from below: [`atomic`] (the one door to shared counters) → [`cell`] (who refers to a block) → [`lease`] (memory
 //! that holds the cells) · [`wire`] (messages between two processes) · [`socket`] (how they travel, with file descriptors) ·
 //! [`memory`] (what a kind of memory has to offer) → [`block`], `readers`, `pool` (what we share) · [`imports`], `writers`
-//! (what others share with us) → `service` (the thread that connects them) → [`engine`]. Nothing here knows what the
-//! memory is. `docs/shared-memory.md` tells the life of a block.
+//! (what others share with us) → `service` (the thread that connects them) · `watch` (the thread that learns of ends) →
+//! [`engine`]. Nothing here knows what the memory is. `docs/shared-memory.md` tells the life of a block.
 //!
 //! Beside a cell may stand a [`word`], where what a block holds is written only after it was announced. A build for loom has `atomic`,
 //! `cell` and `word` only: what loom checks cannot lie in mapped memory.
@@ -43,6 +43,8 @@ pub(crate) mod socket;
 pub(crate) mod stats;
 #[cfg(not(all(test, loom)))]
 pub(crate) mod ticket;
+#[cfg(not(all(test, loom)))]
+mod watch;
 #[cfg(not(all(test, loom)))]
 pub(crate) mod wire;
 #[cfg(not(all(test, loom)))]

@@ -1,7 +1,7 @@
 //! The thread of an engine: lets readers in, connects to publishers, and learns from the kernel who is gone.
 //!
 //! One epoll for everything. A connection's end, or the end of the process behind it, releases what that process held and
-//! nothing else. Every wait for a peer has a deadline; a peer that breaks the protocol is left alone, and keeps what it
+//! nothing else; what of a device waits for that end is let go by [`watch`](super::watch). Every wait for a peer has a deadline; a peer that breaks the protocol is left alone, and keeps what it
 //! holds until it is gone. Nothing here waits for one peer while another one asks.
 
 mod letting_in;
@@ -11,12 +11,12 @@ use core::sync::atomic::Ordering;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
-use super::config::{GRACE, GREETING, RELEASE};
+use super::config::{GRACE, GREETING};
 use super::engine::Shared;
 use super::identity::EngineId;
 use super::imports::{Pumped, Writer};
@@ -60,13 +60,6 @@ enum Source<M: Memory> {
     },
     /// Readable once the process behind another source ended.
     Exit { of: u64, fd: OwnedFd },
-    /// A publisher that went, and whose memory is to be released when its process is gone too: an engine may end in a
-    /// process that goes on, and that still writes.
-    Leaving {
-        writer: Weak<Writer<M>>,
-        exit: Option<OwnedFd>,
-        due: Option<Instant>,
-    },
 }
 
 pub(super) struct Service<M: Memory> {
@@ -162,7 +155,6 @@ impl<M: Memory> Service<M> {
                     let of = *of;
                     self.ended(of);
                 }
-                Some(Source::Leaving { .. }) => self.left(token),
                 None => {} // removed by an earlier event of the same batch
             },
         }
@@ -183,46 +175,14 @@ impl<M: Memory> Service<M> {
                 let (exit, writer) = (exit.take(), Arc::clone(writer));
                 // Its end would be reported without end.
                 let _ = epoll::delete(&self.epoll, writer.connection());
-                let exit = exit.and_then(|exit| self.remove(exit));
-                if writer.has_common() {
-                    self.release_later(&writer, exit);
+                if let Some(exit) = exit {
+                    self.remove(exit);
                 }
             }
             Some(_) => {
                 self.remove(token);
             }
             None => {}
-        }
-    }
-
-    /// Releases what waits for this publisher when its process is gone, which `exit` tells.
-    fn release_later(&mut self, writer: &Arc<Writer<M>>, exit: Option<Source<M>>) {
-        let exit = match exit {
-            Some(Source::Exit { fd, .. }) => Some(fd),
-            _ => None,
-        };
-        let leaving = |exit, due| Source::Leaving {
-            writer: Arc::downgrade(writer),
-            exit,
-            due,
-        };
-        if exit.is_some() && self.add(leaving(exit, None)).is_some() {
-            return;
-        }
-        // Its process cannot be watched.
-        let token = self.next;
-        self.next += 1;
-        let due = Instant::now() + RELEASE;
-        self.sources.insert(token, leaving(None, Some(due)));
-    }
-
-    /// The process of a publisher that went is gone too.
-    fn left(&mut self, token: u64) {
-        if let Some(Source::Leaving { exit, due, .. }) = self.sources.get_mut(&token)
-            && let Some(fd) = exit.take()
-        {
-            let _ = epoll::delete(&self.epoll, &fd);
-            *due = Some(Instant::now() + RELEASE);
         }
     }
 
@@ -287,19 +247,7 @@ impl<M: Memory> Service<M> {
                     self.remove(exit);
                 }
             }
-            Source::Leaving {
-                writer,
-                due: Some(_),
-                ..
-            } => {
-                if let Some(writer) = writer.upgrade() {
-                    writer.release();
-                }
-            }
-            Source::Greeting { .. }
-            | Source::Welcoming { .. }
-            | Source::Exit { .. }
-            | Source::Leaving { .. } => {}
+            Source::Greeting { .. } | Source::Welcoming { .. } | Source::Exit { .. } => {}
         }
         Some(source)
     }
@@ -350,7 +298,6 @@ impl<M: Memory> Source<M> {
             } => Some(writer.connection().as_fd()),
             Self::Writer { .. } => None,
             Self::Exit { fd, .. } => Some(fd.as_fd()),
-            Self::Leaving { exit, .. } => exit.as_ref().map(AsFd::as_fd),
         }
     }
 
@@ -359,17 +306,13 @@ impl<M: Memory> Source<M> {
         match self {
             Self::Greeting { since, .. } | Self::Welcoming { since, .. } => Some(*since + GREETING),
             Self::Writer { gone, .. } => gone.map(|gone| gone + GRACE),
-            Self::Leaving { due, .. } => *due,
             Self::Reader { .. } | Self::Exit { .. } => None,
         }
     }
 
-    /// Whether it is to be removed: its time has come, or nobody is left for whom it is there.
+    /// Whether it is to be removed: its time has come.
     fn is_over(&self, now: Instant) -> bool {
-        match self {
-            Self::Leaving { writer, .. } if writer.strong_count() == 0 => true,
-            _ => self.deadline().is_some_and(|deadline| deadline <= now),
-        }
+        self.deadline().is_some_and(|deadline| deadline <= now)
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::error::Loss;
@@ -19,12 +20,21 @@ const GONE: u64 = 1 << 62;
 struct Worded {
     words: Lease,
     fd: OwnedFd,
+    /// So many blocks are mapped at once; the next one waits, as for a device.
+    quick: AtomicUsize,
+    waits: AtomicBool,
 }
 
 impl Worded {
     fn engine() -> Engine<Self> {
         let (words, fd) = Lease::create().unwrap();
-        Engine::start(Self { words, fd }, Config::default()).unwrap()
+        let memory = Self {
+            words,
+            fd,
+            quick: AtomicUsize::new(usize::MAX),
+            waits: AtomicBool::new(false),
+        };
+        Engine::start(memory, Config::default()).unwrap()
     }
 }
 
@@ -43,6 +53,11 @@ impl Memory for Worded {
     }
 
     fn import(&self, fd: OwnedFd, size: u64, extra: &Extra) -> io::Result<Self::Import> {
+        while self.quick.load(Ordering::Acquire) == 0 {
+            self.waits.store(true, Ordering::Release);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.quick.fetch_sub(1, Ordering::AcqRel);
         HostMemory.import(fd, size, extra)
     }
 
@@ -130,28 +145,7 @@ fn an_engine_that_ends_before_its_process_is_not_taken_for_dead() {
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_killed_process_leaves_nobody_waiting() {
     let reader = Worded::engine();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "ipc::engine::tests::second_process",
-            "--exact",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env(VARIABLE, reader.identity().to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut child = Killed(child);
-    let mut heard = || -> String {
-        // The harness writes to the same line before.
-        let said = lines.by_ref().map(Result::unwrap);
-        let mut said = said.filter_map(|line| Some(line.split_once("says ")?.1.to_owned()));
-        said.next().expect("the second process goes on")
-    };
-    let identity = Identity::parse(&heard()).unwrap();
-    reader.connect(identity, SOON).unwrap();
-    let tickets: Vec<Ticket> = (0..3).map(|_| parse(identity.engine, &heard())).collect();
+    let (mut child, tickets) = Killed::writer_for(&reader);
     let (done, unfinished) = (take(&reader, &tickets[0]), take(&reader, &tickets[1]));
     assert_eq!((word(&done), word(&unfinished)), (tickets[0].generation, 0));
     child.0.kill().unwrap();
@@ -172,7 +166,69 @@ fn a_killed_process_leaves_nobody_waiting() {
     assert_eq!(reader.stats().lost_unfinished, 2);
 }
 
+/// The thread that maps blocks may have to wait for a device, which waits for the process that is gone.
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn the_end_of_a_process_is_noticed_while_a_block_is_being_mapped() {
+    /// Also after a failure the reader is to end.
+    struct Opened<'a>(&'a AtomicUsize);
+    impl Drop for Opened<'_> {
+        fn drop(&mut self) {
+            self.0.store(usize::MAX, Ordering::Release);
+        }
+    }
+    let reader = Worded::engine();
+    let memory = reader.memory();
+    memory.quick.store(2, Ordering::Release);
+    let opened = Opened(&memory.quick);
+    let (mut child, tickets) = Killed::writer_for(&reader);
+    let start = Instant::now();
+    while !memory.waits.load(Ordering::Acquire) {
+        assert!(start.elapsed() < SOON, "the third block does not come");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let unfinished = take(&reader, &tickets[1]);
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    let start = Instant::now();
+    while word(&unfinished) & GONE == 0 {
+        assert!(start.elapsed() < SOON, "streams still wait");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(reader.stats().imports, 2, "the third one still waits");
+    drop(opened);
+}
+
 struct Killed(Child);
+
+impl Killed {
+    /// A process that describes three blocks, of which the first is done.
+    fn writer_for(reader: &Engine<Worded>) -> (Self, Vec<Ticket>) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "ipc::engine::tests::second_process",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(VARIABLE, reader.identity().to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let child = Self(child);
+        let mut heard = || -> String {
+            // The harness writes to the same line before.
+            let said = lines.by_ref().map(Result::unwrap);
+            let mut said = said.filter_map(|line| Some(line.split_once("says ")?.1.to_owned()));
+            said.next().expect("the second process goes on")
+        };
+        let identity = Identity::parse(&heard()).unwrap();
+        reader.connect(identity, SOON).unwrap();
+        let tickets = (0..3).map(|_| parse(identity.engine, &heard()));
+        (child, tickets.collect())
+    }
+}
 
 impl Drop for Killed {
     fn drop(&mut self) {

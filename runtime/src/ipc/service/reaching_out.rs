@@ -1,6 +1,7 @@
 //! The other half of the service: the publishers that we connect to, to read what they share.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use crate::ipc::imports::{Pumped, Writer};
 use crate::ipc::lease::Lease;
 use crate::ipc::memory::Memory;
 use crate::ipc::socket::{Connection, Received};
+use crate::ipc::watch::Watch;
 use crate::ipc::wire::{MAX_MESSAGE, Refusal, ToReader, ToWriter};
 
 impl<M: Memory> Service<M> {
@@ -143,6 +145,20 @@ impl<M: Memory> Service<M> {
 
     /// The greeting is over: its blocks can be read from now on.
     fn read_from(&mut self, token: u64, lease: Lease, common: Option<M::Common>) {
+        let Some(Source::Welcoming { connection, .. }) = self.sources.get(&token) else {
+            return;
+        };
+        let exit_fd = connection.exit_signal();
+        let common = common.map(Arc::new);
+        if let (Some(common), Some(watch)) = (&common, &self.shared.watch)
+            && let Err(error) = watch_for(watch, common, exit_fd.as_ref())
+        {
+            return self.unwelcome(
+                token,
+                &format!("its end would not be noticed: {error}"),
+                true,
+            );
+        }
         let Some(Source::Welcoming {
             connection,
             publisher,
@@ -152,7 +168,6 @@ impl<M: Memory> Service<M> {
             return;
         };
         let shared = &self.shared;
-        let exit_fd = connection.exit_signal();
         let writer = Arc::new(Writer::new(
             publisher,
             connection,
@@ -198,4 +213,18 @@ impl<M: Memory> Service<M> {
             self.ended(token);
         }
     }
+}
+
+/// Who could wait for good when the process is gone is better off with bytes.
+fn watch_for<M: Memory>(
+    watch: &Watch<M>,
+    common: &Arc<M::Common>,
+    exit: Option<&OwnedFd>,
+) -> io::Result<()> {
+    let exit = exit.ok_or_else(|| {
+        io::Error::other(
+            "there is no pidfd of its process, which takes Linux 6.5 or one pid namespace, and a file descriptor",
+        )
+    })?;
+    watch.add(common, exit.try_clone()?)
 }
