@@ -2,7 +2,7 @@
 //!
 //! A device's backend brings its bytes into blocks of a [`HostPool`], which readers without that device map. To copy there
 //! at full speed it registers the blocks with the device; what it needs for that hangs on the mapping itself
-//! ([`HostMapping::attach`]) and goes before it.
+//! ([`HostMapping::attach`]) and goes before it: both to the [`graveyard`], as that may have to wait for the device.
 
 use core::any::Any;
 use core::fmt;
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::Storage;
 use crate::error::AllocateError;
+use crate::graveyard;
 
 /// Gives out host memory that other processes can be handed.
 pub trait HostPool: Send + Sync + 'static {
@@ -32,8 +33,34 @@ pub trait HostWrite: DerefMut<Target = [u8]> + Send {
 }
 
 /// What is kept with a mapping and dropped before it is unmapped.
-#[derive(Default)]
-pub(crate) struct Attachments(Mutex<Vec<Arc<dyn Any + Send + Sync>>>);
+pub(crate) struct Attachments {
+    kept: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    mapping: Arc<dyn Any + Send + Sync>,
+    len: usize,
+}
+
+impl Attachments {
+    /// None so far, to a mapping of so many bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn new(mapping: Arc<dyn Any + Send + Sync>, len: usize) -> Self {
+        Self {
+            kept: Mutex::default(),
+            mapping,
+            len,
+        }
+    }
+}
+
+impl Drop for Attachments {
+    fn drop(&mut self) {
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !kept.is_empty() {
+            // In this order.
+            let both = (std::mem::take(kept), Arc::clone(&self.mapping));
+            graveyard::bury(both, self.len);
+        }
+    }
+}
 
 impl fmt::Debug for Attachments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +123,7 @@ impl<'a> HostMapping<'a> {
     ) -> Result<Arc<T>, E> {
         let mut attached = self
             .attachments
-            .0
+            .kept
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let found = attached

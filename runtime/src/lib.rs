@@ -58,6 +58,7 @@ mod field;
 #[cfg(all(fuzzing, target_os = "linux"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod graveyard;
 mod host;
 #[cfg(target_os = "linux")]
 mod ipc;

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use self::origin::Origin;
 use super::driver::{Access, Context, CudaError, DeviceUuid, Registered, Stream};
+use super::memory::PATIENCE;
 use super::storage::{Held, StorageRef};
 use super::stream::CudaStream;
 use crate::backend::Storage;
@@ -274,7 +275,7 @@ impl ReadHandle {
             .into_iter()
             .chain(self.held())
         {
-            held.wait_on_host()?;
+            held.wait_on_host(PATIENCE)?;
         }
         Ok(())
     }

@@ -54,11 +54,11 @@ impl Adopted {
         }
     }
 
-    /// Waits on the host for the end of writing, with a deadline.
-    pub(super) fn wait_on_host(&self) -> Result<(), AccessError> {
+    /// Waits on the host for the end of writing, no longer than `patience`.
+    pub(super) fn wait_on_host(&self, patience: Duration) -> Result<(), AccessError> {
         let start = Instant::now();
         while self.written.query()? == Progress::Running {
-            if start.elapsed() >= PATIENCE {
+            if start.elapsed() >= patience {
                 return Err(AccessError::Late(PATIENCE));
             }
             std::thread::sleep(PAUSE);

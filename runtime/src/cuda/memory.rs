@@ -6,6 +6,7 @@
 //! word and when to wait for one is decided above.
 
 mod adopted;
+mod patience;
 mod words;
 
 use core::mem::ManuallyDrop;
@@ -14,13 +15,15 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::driver::{Access, Allocation, Context, CudaError, Device, DeviceUuid, Mapped, Stream};
+use crate::graveyard;
 use crate::ipc::memory::{Created, Memory};
 use crate::ipc::wire::Extra;
 
 use adopted::Mapping;
 pub(crate) use adopted::NotInPlace;
+pub(crate) use patience::PATIENCE;
 use words::OwnWords;
-pub(crate) use words::{PATIENCE, Word, Words};
+pub(crate) use words::{Word, Words};
 
 pub(crate) use crate::ipc::word::Written;
 
@@ -34,6 +37,8 @@ pub(crate) struct CudaMemory {
     words: Arc<OwnWords>,
     /// Whether devices read the memory of others in place.
     peers: bool,
+    // Last: then what is registered goes too.
+    _user: graveyard::User,
 }
 
 /// How this process gets at the memory of a device.
@@ -59,6 +64,7 @@ impl CudaMemory {
             opened,
             words,
             peers,
+            _user: graveyard::User::new(),
         })
     }
 
@@ -240,7 +246,7 @@ impl Drop for CudaBlock {
         } else {
             tracing::error!(
                 bytes = self.len(),
-                "a block that was dropped is still being written after {PATIENCE:?}; its memory stays with the process"
+                "a block that was dropped is still being written; its memory stays with the process"
             );
             std::mem::forget(Arc::clone(&self.words));
         }

@@ -2,7 +2,8 @@
 
 use core::any::Any;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::access::AccessError;
 use super::adopted::Adopted;
@@ -75,13 +76,13 @@ impl Held {
         }
     }
 
-    /// Waits on the host for the end of writing, with a deadline.
-    pub(super) fn wait_on_host(&self) -> Result<(), AccessError> {
+    /// Waits on the host for the end of writing, no longer than `patience`, which is [`PATIENCE`] or what is left of it.
+    pub(super) fn wait_on_host(&self, patience: Duration) -> Result<(), AccessError> {
         if let Self::Adopted(adopted) = self {
-            return adopted.wait_on_host();
+            return adopted.wait_on_host(patience);
         }
         let (word, generation) = self.word().ok_or(AccessError::NotWritten)?; // as above
-        match word.wait_on_host(generation, PATIENCE, self.context())? {
+        match word.wait_on_host(generation, patience, self.context())? {
             Written::Done => Ok(()),
             Written::NotYet => Err(AccessError::Late(PATIENCE)),
             Written::Never => Err(BackendError::from(Loss::Unfinished).into()),
@@ -169,6 +170,8 @@ pub(super) struct CudaStorage {
     state: AtomicU8,
     /// Why the end of writing could not be put on its stream.
     failure: Mutex<Option<CudaError>>,
+    /// When somebody first waited on the host for the end of writing.
+    waited_since: OnceLock<Instant>,
     /// The same bytes for readers without the device.
     host: Mutex<Option<Arc<dyn Storage>>>,
     /// Adopted bytes as a block, or in one of ours, for readers in other processes.
@@ -192,6 +195,7 @@ impl CudaStorage {
             inner: Arc::clone(inner),
             state: AtomicU8::new(state),
             failure: Mutex::new(None),
+            waited_since: OnceLock::new(),
             host: Mutex::new(None),
             shared: Mutex::new(None),
         }
@@ -261,10 +265,18 @@ impl CudaStorage {
         drop(shared.take());
     }
 
+    /// Waits on the host for the end of writing. All who do so have [`PATIENCE`] together: a frame that did not come in time
+    /// for one way to its readers does not come in time for the next one.
+    fn wait_on_host(&self) -> Result<(), AccessError> {
+        let since = self.waited_since.get_or_init(Instant::now);
+        self.held
+            .wait_on_host(PATIENCE.saturating_sub(since.elapsed()))
+    }
+
     /// One copy at the speed of the link, for all readers of this frame.
     fn copy_into(&self, pool: &dyn HostPool) -> Result<Arc<dyn Storage>, AccessError> {
         self.check_written()?;
-        self.held.wait_on_host()?;
+        self.wait_on_host()?;
         let mut block = pool.allocate_host(self.byte_len())?;
         let context = self.held.context();
         let mapping = block.mapping();
@@ -281,7 +293,7 @@ impl CudaStorage {
 
     fn copy(&self, out: &mut [u8]) -> Result<(), AccessError> {
         self.check_written()?;
-        self.held.wait_on_host()?;
+        self.wait_on_host()?;
         let stream = Stream::new(self.held.context())?;
         super::access::copy_out(&stream, &self.held, out)?;
         Ok(())

@@ -202,10 +202,16 @@ impl Lease {
         self.word(index, size_of::<u64>())
     }
 
+    /// And another one.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn end(&self, index: u32) -> Option<&AtomicU64> {
+        self.word(index, 2 * size_of::<u64>())
+    }
+
     fn word(&self, index: u32, offset: usize) -> Option<&AtomicU64> {
         let index = usize::try_from(index).ok().filter(|&index| index < CELLS)?;
         let at = index * Self::STRIDE + offset;
-        // SAFETY: `index < CELLS` and the offset is 0 or 8, so the word ends within the `LEASE_LEN` bytes of the mapping.
+        // SAFETY: `index < CELLS` and the offset is 0, 8 or 16, so the word ends within the `LEASE_LEN` bytes of the mapping.
         let cell = unsafe { self.mapping.as_ptr().add(at) };
         // SAFETY: mapped for reading and writing while `self` is borrowed; of a size that is sealed, or private; aligned to
         // 8 bytes; any bits are a valid `u64`; all processes access it atomically, and in this one nothing else points there.

@@ -4,8 +4,12 @@
 //! generation behind the last byte, on a device as a rule; whoever reads looks, or has a device wait until the word, as a signed
 //! number, is large enough. When the writer's process is gone and what it had begun is undone, each of its readers adds the mark:
 //! it makes every comparison true, so nobody waits any more, and takes nothing from what was done before. Nothing here waits.
+//!
+//! Beside the word stands its *end*: what the word said before the first mark, and from then on the last that counts. Work of a gone
+//! process that still runs, as it may under MPS, stores a word that takes the mark away; what streams read
+//! by then, which the mark had let go, is not to pass for a frame.
 
-use super::atomic::{AtomicU64, Ordering};
+use super::atomic::{AtomicU64, Ordering, fence};
 use super::cell::MAX_GENERATION;
 
 /// In a word: its process is gone, and what is not done will not be. As large as a word can be for a device, which compares
@@ -22,8 +26,12 @@ pub(crate) enum Written {
 }
 
 /// How far the writing of this use is. Whoever sees it done sees what was written.
-pub(crate) fn look(word: &AtomicU64, generation: u64) -> Written {
+pub(crate) fn look(word: &AtomicU64, end: &AtomicU64, generation: u64) -> Written {
     let found = word.load(Ordering::Acquire);
+    // Whoever sees a word that was stored over a mark sees the end that was there before the mark.
+    fence(Ordering::SeqCst);
+    let end = end.load(Ordering::Acquire);
+    let found = if end & GONE == 0 { found } else { end };
     if found & MAX_GENERATION >= generation {
         Written::Done
     } else if found & GONE == 0 {
@@ -34,7 +42,11 @@ pub(crate) fn look(word: &AtomicU64, generation: u64) -> Written {
 }
 
 /// Reader: the writer's process is gone. Every reader of it does this, in any order.
-pub(crate) fn mark_gone(word: &AtomicU64) {
+pub(crate) fn mark_gone(word: &AtomicU64, end: &AtomicU64) {
+    let found = word.load(Ordering::Acquire) & MAX_GENERATION;
+    // The first one counts: later the word may have been stored over a mark.
+    let _ = end.compare_exchange(0, GONE | found, Ordering::AcqRel, Ordering::Acquire);
+    fence(Ordering::SeqCst);
     word.fetch_or(GONE, Ordering::AcqRel);
 }
 
@@ -61,24 +73,28 @@ mod tests {
             (8, Written::NotYet, Written::Never),
             (MAX_GENERATION, Written::NotYet, Written::Never),
         ] {
-            let word = AtomicU64::new(7);
-            assert_eq!(look(&word, generation), before);
+            let (word, end) = (AtomicU64::new(7), AtomicU64::new(0));
+            assert_eq!(look(&word, &end, generation), before);
             for _ in 0..2 {
-                mark_gone(&word); // each reader does it
-                assert_eq!(look(&word, generation), after);
+                mark_gone(&word, &end); // each reader does it
+                assert_eq!(look(&word, &end, generation), after);
             }
+            word.store(MAX_GENERATION, Ordering::Relaxed); // later than anybody thought
+            assert_eq!(look(&word, &end, generation), after);
+            mark_gone(&word, &end);
+            assert_eq!(look(&word, &end, generation), after);
         }
     }
 
     #[test]
     fn the_mark_lets_every_stream_go() {
-        let word = AtomicU64::new(7);
+        let (word, end) = (AtomicU64::new(7), AtomicU64::new(0));
         let passes = |generation| passes(&word, generation);
         assert!(passes(7) && !passes(8) && !passes(MAX_GENERATION));
-        mark_gone(&word);
+        mark_gone(&word, &end);
         assert!(passes(7) && passes(8) && passes(MAX_GENERATION));
         word.store(MAX_GENERATION, Ordering::Relaxed);
-        mark_gone(&word);
+        mark_gone(&word, &end);
         assert!(passes(1) && passes(MAX_GENERATION));
     }
 
@@ -86,7 +102,10 @@ mod tests {
     #[test]
     fn other_bits_mean_nothing() {
         let word = AtomicU64::new(!MAX_GENERATION & !GONE | 5);
-        assert_eq!(look(&word, 5), Written::Done);
-        assert_eq!(look(&word, 6), Written::NotYet);
+        for end in [0, !GONE] {
+            let end = AtomicU64::new(end);
+            assert_eq!(look(&word, &end, 5), Written::Done);
+            assert_eq!(look(&word, &end, 6), Written::NotYet);
+        }
     }
 }

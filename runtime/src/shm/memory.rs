@@ -8,6 +8,7 @@ use core::convert::Infallible;
 use core::slice;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::SealFlags;
 
@@ -43,8 +44,9 @@ impl Memory for HostMemory {
         let fd = memfd("rosidl_buffer-block", size)?;
         let mapping = Mapping::writable(fd.as_fd(), len)?; // before the seal, which would forbid it
         seal(fd.as_fd(), SEALS)?;
+        let mapping = Arc::new(mapping);
         let block = HostBlock {
-            attachments: Attachments::default(),
+            attachments: Attachments::new(Arc::clone(&mapping) as _, len),
             mapping,
         };
         Ok(Created {
@@ -61,9 +63,9 @@ impl Memory for HostMemory {
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         check_sealed("block", fd.as_fd(), SEALS, size)?;
-        let mapping = Mapping::read_only(fd.as_fd(), len)?;
+        let mapping = Arc::new(Mapping::read_only(fd.as_fd(), len)?);
         Ok(HostImport {
-            attachments: Attachments::default(),
+            attachments: Attachments::new(Arc::clone(&mapping) as _, len),
             mapping,
         })
     }
@@ -84,9 +86,9 @@ fn mappable(size: u64) -> io::Result<usize> {
 /// A block as its writer has it: mapped writable, once.
 #[derive(Debug)]
 pub(crate) struct HostBlock {
-    // Goes before the mapping.
     attachments: Attachments,
-    mapping: Mapping,
+    /// With attachments it stays until these are gone.
+    mapping: Arc<Mapping>,
 }
 
 impl HostBlock {
@@ -125,9 +127,9 @@ impl HostBlock {
 /// A block as a reader has it: mapped read-only, its size sealed.
 #[derive(Debug)]
 pub(crate) struct HostImport {
-    // Goes before the mapping.
     attachments: Attachments,
-    mapping: Mapping,
+    /// With attachments it stays until these are gone.
+    mapping: Arc<Mapping>,
 }
 
 impl HostImport {
@@ -203,6 +205,39 @@ mod tests {
         // SAFETY: the writer is gone.
         let last = unsafe { import.bytes(9_999, 1) };
         assert_eq!(last, Some(&[7][..]), "a reader's mapping stays");
+    }
+
+    /// To end an attachment may take as long as a device wants, and the mapping is there until then.
+    #[test]
+    fn attachments_end_elsewhere_and_before_the_mapping() {
+        struct Attached(std::sync::mpsc::Sender<(std::thread::ThreadId, u8)>, usize);
+        impl Drop for Attached {
+            fn drop(&mut self) {
+                let start = core::ptr::with_exposed_provenance::<u8>(self.1);
+                // SAFETY: the first byte of the mapping that this is attached to, which nobody writes any more.
+                let first = unsafe { start.read() };
+                let _ = self.0.send((std::thread::current().id(), first));
+            }
+        }
+        let attach = |mapping: &HostMapping<'_>| {
+            let (say, told) = std::sync::mpsc::channel();
+            let start = mapping.start().as_ptr().expose_provenance();
+            let made = mapping.attach(|| Ok::<_, Infallible>(Attached(say, start)));
+            made.unwrap();
+            told
+        };
+        let Created { block, fd, .. } = HostMemory.create(DOMAIN, 0, SIZE).unwrap();
+        fill(&block, 7);
+        let import = import(fd, SIZE).unwrap();
+        let told = [attach(&block.mapping()), attach(&import.mapping())];
+        drop((block, import));
+        for told in told {
+            let (on, first) = told
+                .recv_timeout(std::time::Duration::from_secs(10))
+                .unwrap();
+            assert_eq!(first, 7);
+            assert_ne!(on, std::thread::current().id());
+        }
     }
 
     #[test]

@@ -3,35 +3,37 @@
 //! An engine has one page of them, a word for each cell, in a sealed memfd that its readers map too and that everybody
 //! registers with CUDA. A word is the largest generation whose writing is done: the writer's stream writes it behind the last
 //! work on a block, a reader's stream waits until it is large enough, and whoever looks sees it without a call. When a
-//! writer's process is gone, its readers add a mark that lets all streams go; what was done before can still be told. Beside
-//! the word stands how many bytes were written, so that no descriptor can claim more.
+//! writer's process is gone, its readers add a mark that lets all streams go; what was done before can still be told, by the end
+//! beside the word. There also stands how many bytes were written, so that no descriptor can claim more.
 
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::driver::{Access, Context, CudaError, Registered, Stream, StreamId};
+use super::patience::Patience;
+use crate::graveyard;
 use crate::ipc::lease::{CELLS, Lease};
 use crate::ipc::word::{self, Written};
 
-/// Whoever waits on the host for a writer waits no longer than this.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Looks in quick succession, before pauses begin.
 const SPINS: u32 = 2000;
 const PAUSE: Duration = Duration::from_micros(50);
 /// Pauses after which the device is asked whether it still works.
 const PROBE: u32 = 400;
-fn cells(words: &Lease) -> impl Iterator<Item = &AtomicU64> {
-    (0..).map_while(|cell| words.cell(cell))
+
+/// Words and their ends.
+fn cells(words: &Lease) -> impl Iterator<Item = (&AtomicU64, &AtomicU64)> {
+    (0..).map_while(|cell| words.cell(cell).zip(words.end(cell)))
 }
 
 /// Every reader of a gone process does this, in any order.
 fn mark_gone(words: &Lease) {
-    for word in cells(words) {
-        word::mark_gone(word);
+    for (word, end) in cells(words) {
+        word::mark_gone(word, end);
     }
 }
 
@@ -51,29 +53,13 @@ struct Memory {
     cells: Lease,
 }
 
-/// Words of engines that are gone, still registered.
-static LEFT: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
-/// So many are unregistered together.
-const MANY: usize = 64;
-
 impl Drop for Words {
-    /// Later, together with others, and in a thread of its own: CUDA unregisters memory only when the device is through with
-    /// all that it has to do, lets no other thread call meanwhile, and what it has to do may be to wait for a process
-    /// whose end the caller is about to notice.
+    /// Later: CUDA unregisters memory only when the device is through with all that it has to do, which may be to wait for
+    /// another process, and lets no other thread call meanwhile.
     fn drop(&mut self) {
         // SAFETY: taken once, here.
         let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
-        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-        left.push(memory);
-        if left.len() < MANY {
-            return;
-        }
-        let many = std::mem::take(&mut *left);
-        drop(left);
-        let thread = std::thread::Builder::new().name("cuda words".to_owned());
-        if let Err(error) = thread.spawn(move || drop(many)) {
-            tracing::warn!(%error, "no thread to unregister memory in; it waited for the device"); // dropped with the closure
-        }
+        graveyard::bury(memory, 0);
     }
 }
 
@@ -108,6 +94,7 @@ impl Words {
     pub(crate) fn word(&self, cell: u32) -> Option<Word<'_>> {
         Some(Word {
             host: self.memory.cells.cell(cell)?,
+            end: self.memory.cells.end(cell)?,
             device: self.start + u64::from(cell) * Lease::STRIDE as u64,
         })
     }
@@ -127,13 +114,14 @@ impl Words {
 #[derive(Clone, Copy)]
 pub(crate) struct Word<'a> {
     host: &'a AtomicU64,
+    end: &'a AtomicU64,
     device: u64,
 }
 
 impl Word<'_> {
     /// Without a call.
     pub(crate) fn look(&self, generation: u64) -> Written {
-        word::look(self.host, generation)
+        word::look(self.host, self.end, generation)
     }
 
     /// What is put on the stream from now on runs after the writing of this use, or after the end of its process.
@@ -188,6 +176,7 @@ pub(crate) struct OwnWords {
     fd: OwnedFd,
     /// By cell; a cell's next block goes on where the last one ended.
     last: Box<[Last]>,
+    patience: Patience,
 }
 
 /// The last writing of a cell's block.
@@ -206,6 +195,7 @@ impl OwnWords {
             words: Words::register(context, memory)?,
             fd,
             last: (0..CELLS).map(|_| Last::default()).collect(),
+            patience: Patience::default(),
         })
     }
 
@@ -256,15 +246,19 @@ impl OwnWords {
     }
 
     /// Waits on the host until no stream writes the block at this cell any more; false if one still may after
-    /// [`PATIENCE`].
+    /// [`PATIENCE`](super::PATIENCE), which blocks that follow each other have in common.
     pub(crate) fn settle(&self, cell: u32, device: &Context) -> bool {
         let last = self.last.get(cell as usize);
         let generation = last.map_or(0, |last| last.generation.load(Ordering::Acquire));
         let Some(word) = self.word(cell) else {
             return true; // as above
         };
-        match word.wait_on_host(generation, PATIENCE, device) {
-            Ok(written) => written == Written::Done,
+        match word.wait_on_host(generation, self.patience.left(), device) {
+            Ok(Written::Done) => true,
+            Ok(Written::NotYet | Written::Never) => {
+                self.patience.give_up();
+                false
+            }
             Err(error) => {
                 tracing::debug!(%error, "the last write to a block was not waited for");
                 true
@@ -283,13 +277,13 @@ mod tests {
         words.cell(3).unwrap().store(7, Ordering::Relaxed);
         mark_gone(&words);
         assert_eq!(cells(&words).count(), CELLS);
-        for (cell, word) in cells(&words).enumerate() {
+        for (cell, (word, end)) in cells(&words).enumerate() {
             let left = if cell == 3 {
                 Written::Done
             } else {
                 Written::Never
             };
-            assert_eq!(word::look(word, 7), left, "{cell}");
+            assert_eq!(word::look(word, end, 7), left, "{cell}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A stream is a thread; its write of a word is a store behind what it wrote before, and its wait for one a look that is
 //! repeated, as the driver documents them. loom fails a model in which the payload is read and written at once or without the order that
-//! words and cells have to give, or in which somebody waits for good. What the models take for granted: when readers learn of
-//! the end of a process, its streams write no more.
+//! words and cells have to give, or in which somebody waits for good. The models take for granted that a process writes no more when
+//! its readers learn of its end, but for the last, which plays what comes of it if it does.
 //!
 //! Some seconds: `RUSTFLAGS="--cfg loom" cargo test -p rosidl_buffer_runtime --release --lib loom_models`
 
@@ -18,6 +18,7 @@ use crate::ipc::cell::{publish, release, state, take};
 
 struct Block {
     word: AtomicU64,
+    end: AtomicU64,
     /// How many bytes there are, written by the host.
     beside: AtomicU64,
     cell: AtomicU64,
@@ -33,6 +34,7 @@ impl Block {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             word: AtomicU64::new(0),
+            end: AtomicU64::new(0),
             beside: AtomicU64::new(0),
             cell: AtomicU64::new(0),
             payload: AtomicU64::new(0),
@@ -53,6 +55,10 @@ impl Block {
         assert!(publish(&self.cell, generation));
     }
 
+    fn look(&self, generation: u64) -> Written {
+        look(&self.word, &self.end, generation)
+    }
+
     /// A stream: goes on when the word is large enough.
     fn wait(&self, generation: u64) {
         while !passes(&self.word, generation) {
@@ -71,7 +77,7 @@ impl Block {
         take(&self.cell, generation).ok()?;
         let beside = self.beside.load(Ordering::Acquire);
         assert_eq!(beside, len(generation), "the length of another use");
-        let seen = look(&self.word, generation);
+        let seen = self.look(generation);
         if seen == Written::NotYet {
             self.wait(generation);
         }
@@ -140,23 +146,20 @@ fn a_block_is_written_again_behind_its_last_word() {
         let block = Block::new();
         let first = spawn(&block, |block| block.write(1));
         let second = spawn(&block, |block| {
-            let done = look(&block.word, 1) == Written::Done;
+            let done = block.look(1) == Written::Done;
             if !done {
                 block.wait(1);
             }
             block.write(2);
             done
         });
-        let early = look(&block.word, 2) == Written::Done;
-        assert!(
-            !early || look(&block.word, 1) == Written::Done,
-            "words only grow"
-        );
+        let early = block.look(2) == Written::Done;
+        assert!(!early || block.look(1) == Written::Done, "words only grow");
         first.join().unwrap();
         let done = second.join().unwrap();
         WAITED.note(!done);
         SEEN.note(done);
-        assert_eq!(look(&block.word, 2), Written::Done);
+        assert_eq!(block.look(2), Written::Done);
     });
     WAITED.assert("the second stream waited for the first");
     SEEN.assert("the host saw that it need not");
@@ -204,28 +207,28 @@ fn the_end_of_the_writer_lets_everybody_go_and_shows_nothing_unfinished() {
             }
             let is_done = move |generation| generation <= done;
             let marker = spawn(&block, move |block| {
-                mark_gone(&block.word);
+                mark_gone(&block.word, &block.end);
                 for generation in 1..=2 {
                     let expected = if is_done(generation) {
                         Written::Done
                     } else {
                         Written::Never
                     };
-                    assert_eq!(look(&block.word, generation), expected);
+                    assert_eq!(block.look(generation), expected);
                 }
             });
             let waiter = spawn(&block, move |block| {
-                let before = look(&block.word, 2);
+                let before = block.look(2);
                 block.wait(2); // ends by the mark at the latest
-                let after = look(&block.word, 2);
+                let after = block.look(2);
                 assert_eq!(after == Written::Done, is_done(2));
                 assert_ne!(after, Written::NotYet, "let go, so it is known");
                 if after == Written::Done {
                     block.read(2);
                 }
+                mark_gone(&block.word, &block.end);
                 before
             });
-            mark_gone(&block.word);
             marker.join().unwrap();
             let before = waiter.join().unwrap();
             assert_eq!(before == Written::Done, is_done(2));
@@ -237,4 +240,39 @@ fn the_end_of_the_writer_lets_everybody_go_and_shows_nothing_unfinished() {
             TOLD.assert("the mark was there before");
         }
     }
+}
+
+/// A kernel of the gone process still runs and stores its word, over the mark or before it, while readers mark and a
+/// stream is let go: what that read may be torn, and then it does not pass for a frame.
+#[test]
+fn a_word_that_comes_late_makes_no_torn_frame_right() {
+    static TORN: Seen = Seen::new();
+    static WHOLE: Seen = Seen::new();
+    loom::model(|| {
+        let block = Block::new();
+        let late = spawn(&block, |block| {
+            block.payload.store(1, Ordering::Relaxed); // in no order with who was let go
+            block.word.store(1, Ordering::Release);
+        });
+        let reader = spawn(&block, |block| {
+            if !passes(&block.word, 1) {
+                return None; // it waits on
+            }
+            let found = block.payload.load(Ordering::Relaxed);
+            let seen = block.look(1);
+            let is_right = seen != Written::Done || found == 1;
+            assert!(is_right, "torn, and taken for right");
+            assert_ne!(seen, Written::NotYet, "let go, so it is known");
+            Some((found, seen))
+        });
+        for _ in 0..2 {
+            mark_gone(&block.word, &block.end); // each reader does it
+        }
+        late.join().unwrap();
+        let read = reader.join().unwrap();
+        TORN.note(read == Some((0, Written::Never)));
+        WHOLE.note(read == Some((1, Written::Done)));
+    });
+    TORN.assert("read too early");
+    WHOLE.assert("stored before any mark");
 }
