@@ -283,36 +283,25 @@ fn a_million_frames_leave_everything_as_it_was() {
         let buffer = side.write_soon(len, frame, Duration::ZERO);
         assert!(side.send(&other.link, frame, &buffer, &reader));
         if (frame + 1) % (frames / 10) == 0 {
-            let now = (
-                side.cuda.stats().blocks,
-                open_files(),
-                side.gpu.free_memory() >> 20,
-            );
+            drop(buffer);
+            let now = (open_files(), side.gpu.free_memory() >> 20);
             let took = last.elapsed();
-            println!(
-                "{}: {took:?}; blocks, open files, free MiB: {now:?}",
-                frame + 1
-            );
+            println!("{}: {took:?}; open files, free MiB: {now:?}", frame + 1);
+            // Their number says nothing: the device is behind, so the pool grows to its limit.
+            eventually("all blocks come back", SOON, || side.in_use() == 0);
             warm.get_or_insert(now);
             first.get_or_insert(took);
             slowest = slowest.max(took);
             last = Instant::now();
         }
     }
-    let now = (
-        side.cuda.stats().blocks,
-        open_files(),
-        side.gpu.free_memory() >> 20,
-    );
+    let now = (open_files(), side.gpu.free_memory() >> 20);
     let warm = warm.unwrap();
     other.end();
     assert_eq!(other.link.marks[RIGHT].get(), frames);
     assert_eq!(other.link.marks[WORDS_RIGHT].get(), all_words(frames, len));
-    assert!(
-        now.0 <= warm.0 + 8 && now.1 <= warm.1 + 8,
-        "{warm:?} became {now:?}"
-    );
-    assert!(now.2 + 64 >= warm.2, "{warm:?} became {now:?}");
+    assert!(now.0 <= warm.0 + 8, "{warm:?} became {now:?}");
+    assert!(now.1 + 64 >= warm.1, "{warm:?} became {now:?}");
     assert!(slowest < 2 * first.unwrap(), "{first:?} became {slowest:?}");
     eventually("all blocks come back", SOON, || side.in_use() == 0);
 }
