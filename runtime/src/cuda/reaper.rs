@@ -16,6 +16,7 @@ use super::access::Keep;
 use super::driver::{Context, CudaError, Stream};
 use super::marks::Mark;
 use super::memory::PATIENCE;
+use crate::graveyard::User;
 
 /// How often the thread looks while something waits.
 const PERIOD: Duration = Duration::from_micros(500);
@@ -290,6 +291,8 @@ impl Shared {
             "the GPU is not done with what it reads after {PATIENCE:?}; that memory stays with the process"
         );
         std::mem::forget(left);
+        // Nothing else is given back for good then: to unregister memory would wait for that very work, with the driver locked.
+        std::mem::forget(User::new());
     }
 }
 
