@@ -119,7 +119,9 @@ fn frame(shm: &ShmBackend, number: u32) -> Frame {
 
 /// Shared memory of one test's own, so that its numbers are not another's.
 fn memory() -> (ShmBackend, BackendRegistry) {
-    let shm = ShmBackend::new().unwrap();
+    // A viewer on a busy machine may take longer than the usual second.
+    let shm = ShmBackend::builder().pending_deadline(3 * SOON);
+    let shm = shm.build().unwrap();
     let mut registry = BackendRegistry::new();
     registry.register(Arc::new(shm.clone())).unwrap();
     (shm, registry)
