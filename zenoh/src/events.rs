@@ -38,7 +38,8 @@ pub enum Event {
     IncompatibleQos(IncompatibleQosStatus),
     /// Endpoints came with another type or type hash. Nothing passes to or from them.
     IncompatibleType(CountStatus),
-    /// Messages did not arrive, by the gaps in the publishers' sequence numbers.
+    /// Messages did not arrive, by the gaps in the publishers' sequence numbers. Publishers of `rmw_zenoh_cpp` leave gaps where
+    /// nothing is lost: see [`SubscriptionStats::lost`](crate::SubscriptionStats::lost).
     MessageLost(CountStatus),
 }
 

@@ -13,8 +13,9 @@ use crate::key::Gid;
 pub struct SubscriptionStats {
     /// Samples that arrived.
     pub received: u64,
-    /// Samples that never arrived, by the gaps in the publishers' sequence numbers. Of publishers that are not ours, this is
-    /// right as far as they number each message once for all channels of its topic, and only those that they send.
+    /// Samples that never arrived, by the gaps in the publishers' sequence numbers. Those of `rmw_zenoh_cpp` take a number for
+    /// each channel that a message goes to, so with several subscriptions that know buffers this grows with each message of
+    /// theirs, and nothing is lost; it can be relied on for publishers of ours, and for theirs while all goes to the topic's key.
     pub lost: u64,
     /// Samples that arrived and were dropped for newer ones, because nobody took them in time.
     pub dropped: u64,
@@ -45,7 +46,7 @@ pub struct SubscriptionStats {
 pub struct PublisherStats {
     /// Samples that arrived.
     pub received: u64,
-    /// Samples that never arrived.
+    /// Samples that never arrived; of whose publishers this holds is said at [`SubscriptionStats::lost`].
     pub lost: u64,
     /// The highest sequence number so far.
     pub last_sequence_number: i64,
