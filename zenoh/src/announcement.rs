@@ -2,9 +2,13 @@
 //!
 //! When a memory cannot be taken here for good, the subscription is announced anew without it. ROS's wire format has no other word
 //! for that: a new token is a new GID, and that a new channel. The new channel and token are there before the old token goes, and
-//! the old channel stays, so nothing is lost in between; what comes twice is known by its number. No user code runs here.
+//! the old channel stays a while, so nothing is lost in between; what a publisher of ours sends on both is known by its number. The old
+//! channel then goes: publishers of `rmw_zenoh_cpp` never stop writing to it, with numbers of its own. No user code runs here.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
 
 use rosidl_buffer_runtime::Message;
 use zenoh::Wait as _;
@@ -21,6 +25,9 @@ use crate::{
     receiver::Receiver,
 };
 
+/// How long the old channel is still read: until publishers know the new token, and what was on its way is here.
+const OLD_CHANNEL_STAYS: Duration = Duration::from_secs(5);
+
 pub(crate) struct Announcement<M> {
     // In the order in which they go.
     current: Mutex<Current>,
@@ -33,8 +40,8 @@ pub(crate) struct Announcement<M> {
 struct Current {
     token: OwnToken,
     watch: Option<Watch>,
-    /// The last one is what the token leads to; to the others something may still be on its way.
-    channels: Vec<zenoh::pubsub::Subscriber<()>>,
+    /// Each with the identifier for which it was declared: that of the token, and those to which something may be on its way.
+    channels: Vec<(Gid, zenoh::pubsub::Subscriber<()>)>,
     name: EndpointName,
     /// The memories that it takes.
     accepted: Vec<String>,
@@ -62,7 +69,10 @@ impl<M: Message> Announcement<M> {
         let current = Current {
             token,
             watch: watch(node, &name, &accepted),
-            channels: channel.into_iter().collect(),
+            channels: channel
+                .map(|channel| (name.gid, channel))
+                .into_iter()
+                .collect(),
             name,
             accepted,
         };
@@ -82,10 +92,18 @@ impl<M: Message> Announcement<M> {
     fn give_up_soon(announcement: &Weak<Self>, backend: &str) {
         let (announcement, backend) = (Weak::clone(announcement), backend.to_owned());
         let work = move || {
-            if let Some(announcement) = announcement.upgrade()
-                && let Err(error) = announcement.give_up(&backend)
-            {
-                tracing::warn!("{backend} buffers are still asked for, and lost: {error}");
+            let given_up = announcement.upgrade().map(|it| it.give_up(&backend));
+            match given_up {
+                Some(Ok(Some(old))) => {
+                    std::thread::sleep(OLD_CHANNEL_STAYS);
+                    if let Some(announcement) = announcement.upgrade() {
+                        announcement.leave(old);
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::warn!("{backend} buffers are still asked for, and lost: {error}");
+                }
+                Some(Ok(None)) | None => {}
             }
         };
         let thread = std::thread::Builder::new().name("ros_announce".to_owned());
@@ -94,8 +112,9 @@ impl<M: Message> Announcement<M> {
         }
     }
 
-    /// Announces the subscription anew, without memory of `backend`.
-    fn give_up(&self, backend: &str) -> Result<()> {
+    /// Announces the subscription anew, without memory of `backend`. The identifier that it had before; `None` when it did not
+    /// ask for such memory.
+    fn give_up(&self, backend: &str) -> Result<Option<Gid>> {
         let mut current = self.current();
         let current = &mut *current;
         let mut accepted = current.accepted.clone();
@@ -105,8 +124,9 @@ impl<M: Message> Announcement<M> {
             .then(|| without(&current.name.token, backend, entity_id))
             .flatten()
         else {
-            return Ok(()); // it was not asked for
+            return Ok(None);
         };
+        let old_gid = current.name.gid;
         let old = current.name.rename(token);
         let declared = declare_channel(&self.node, &current.name, &accepted, &self.inbox).and_then(
             |channel| {
@@ -121,12 +141,21 @@ impl<M: Message> Announcement<M> {
                 return Err(error);
             }
         };
-        current.channels.push(channel);
+        current.channels.push((current.name.gid, channel));
         current.watch = watch(&self.node, &current.name, &accepted);
         current.accepted = accepted;
         // The old one goes.
         current.token = token;
-        Ok(())
+        Ok(Some(old_gid))
+    }
+
+    /// Reads an old channel no more.
+    fn leave(&self, old: Gid) {
+        let mut current = self.current();
+        let at = current.channels.iter().position(|(gid, _)| *gid == old);
+        let gone = at.map(|at| current.channels.remove(at));
+        drop(current);
+        drop(gone);
     }
 }
 

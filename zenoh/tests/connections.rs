@@ -13,12 +13,15 @@ use std::{
 };
 
 use common::{
-    Frame, SOON, builder, domain, eventually,
+    Frame, SOON, builder, domain, eventually, eventually_within, foreign_and_ours_with,
     mailbox::{MAILBOX, Mailbox, paper},
 };
+use rosidl_buffer_runtime::{Message as _, cdr};
 use rosidl_buffer_zenoh::{
     Context, Error, Fallback, Handover, Node, Publisher, PublisherOptions, QosProfile,
     Subscription, SubscriptionOptions,
+    key::{Channel, ChannelKey, TopicKey},
+    zenoh::{self, Session, Wait as _},
 };
 
 fn context(test: u32, mailbox: &Arc<Mailbox>) -> Context {
@@ -105,6 +108,67 @@ fn who_cannot_take_memory_after_all_gets_bytes_from_then_on() {
     assert_eq!((stats.undecodable, stats.lost), (0, 0));
     assert!(stats.given_up[MAILBOX].contains("there is no post here"));
     assert_eq!(publisher.subscription_count(), 1);
+}
+
+/// A publisher of somebody else, as one of `rmw_zenoh_cpp` writes to a channel: each with numbers of its own.
+struct Stranger(zenoh::pubsub::Publisher<'static>);
+
+impl Stranger {
+    fn on(session: &Session, domain: u32, channel: Channel) -> Self {
+        let hash = Frame::type_hash().to_string();
+        let topic = TopicKey::new(domain, "/frames", Frame::TYPE_NAME, &hash);
+        let key = ChannelKey { topic, channel }.to_string();
+        let stranger = Self(session.declare_publisher(key).wait().unwrap());
+        eventually("the channel is known there", || stranger.is_heard());
+        stranger
+    }
+
+    fn is_heard(&self) -> bool {
+        self.0.matching_status().wait().unwrap().matching()
+    }
+
+    fn put(&self, number: i64, payload: Vec<u8>) {
+        let attachment = [&number.to_le_bytes()[..], &[0; 8], &[16], &[5; 16]].concat();
+        self.0.put(payload).attachment(attachment).wait().unwrap();
+    }
+}
+
+fn bytes(number: u32) -> Vec<u8> {
+    let data = vec![number.to_le_bytes()[0]; 3].into();
+    cdr::encode(&Frame { number, data }).unwrap()
+}
+
+/// Instead of the elements: memory of this backend, which the stranger invents.
+fn descriptor(backend: &str) -> Vec<u8> {
+    let length = u32::try_from(backend.len() + 1).unwrap().to_le_bytes();
+    let name = [backend.as_bytes(), &[0; 64]].concat();
+    [&bytes(0)[..8], &[0xFF; 4], b"2SOR", &length, &name].concat()
+}
+
+#[test]
+fn who_goes_on_writing_to_the_old_channel_is_heard_once() {
+    let (domain, mailbox) = (domain(3), Mailbox::new());
+    mailbox.unavailable.store(true, Ordering::SeqCst);
+    let (foreign, ours) = foreign_and_ours_with(domain, mailbox.registry());
+    let node = ours.create_node("viewer").unwrap();
+    let subscription: Subscription<Frame> = node
+        .create_subscription("/frames", patient("mailbox"))
+        .unwrap();
+    let before = subscription.gid();
+    let old = Stranger::on(&foreign, domain, Channel::Buffer(before));
+    old.put(1, descriptor(MAILBOX));
+    eventually("it is announced anew", || subscription.gid() != before);
+    let new = Stranger::on(&foreign, domain, Channel::Cpu);
+    eventually_within(3 * SOON, "the old channel is left", || !old.is_heard());
+    for number in 1..10 {
+        old.put(2 * i64::from(number), bytes(number));
+        new.put(2 * i64::from(number) + 1, bytes(number));
+        let received = subscription.recv_timeout(SOON).unwrap().unwrap();
+        assert_eq!(received.message.number, number);
+    }
+    assert!(subscription.try_recv().unwrap().is_none());
+    let stats = subscription.stats();
+    assert_eq!((stats.received, stats.duplicates), (10, 0), "{stats:?}");
 }
 
 #[test]
