@@ -15,6 +15,7 @@ use zenoh::Wait as _;
 
 use crate::{
     error::Result,
+    failures::GiveUp,
     graph::{OwnToken, Watch},
     inbox::Inbox,
     key::{Backend, Channel, Entity, Gid, Token},
@@ -84,15 +85,15 @@ impl<M: Message> Announcement<M> {
             node: node.clone(),
         });
         let weak = Arc::downgrade(&announcement);
-        inbox.on_lasting_failure(move |backend| Self::give_up_soon(&weak, backend));
+        inbox.on_lasting_failure(move |what| Self::give_up_soon(&weak, what));
         Ok(announcement)
     }
 
     /// Called on one of Zenoh's threads, or inside somebody's `put`, where nothing may be declared.
-    fn give_up_soon(announcement: &Weak<Self>, backend: &str) {
-        let (announcement, backend) = (Weak::clone(announcement), backend.to_owned());
+    fn give_up_soon(announcement: &Weak<Self>, what: &GiveUp) {
+        let (announcement, what) = (Weak::clone(announcement), what.clone());
         let work = move || {
-            let given_up = announcement.upgrade().map(|it| it.give_up(&backend));
+            let given_up = announcement.upgrade().map(|it| it.give_up(&what));
             match given_up {
                 Some(Ok(Some(old))) => {
                     std::thread::sleep(OLD_CHANNEL_STAYS);
@@ -101,6 +102,7 @@ impl<M: Message> Announcement<M> {
                     }
                 }
                 Some(Err(error)) => {
+                    let backend = what.backend.escape_debug();
                     tracing::warn!("{backend} buffers are still asked for, and lost: {error}");
                 }
                 Some(Ok(None)) | None => {}
@@ -112,16 +114,16 @@ impl<M: Message> Announcement<M> {
         }
     }
 
-    /// Announces the subscription anew, without memory of `backend`. The identifier that it had before; `None` when it did not
+    /// Announces the subscription anew, without what is given up. The identifier that it had before; `None` when it did not
     /// ask for such memory.
-    fn give_up(&self, backend: &str) -> Result<Option<Gid>> {
+    fn give_up(&self, what: &GiveUp) -> Result<Option<Gid>> {
         let mut current = self.current();
         let current = &mut *current;
         let mut accepted = current.accepted.clone();
-        accepted.retain(|name| name != backend);
+        accepted.retain(|name| !what.all && *name != what.backend);
         let entity_id = self.node.context().next_entity_id();
         let Some(token) = (accepted.len() < current.accepted.len())
-            .then(|| without(&current.name.token, backend, entity_id))
+            .then(|| without(&current.name.token, what, entity_id))
             .flatten()
         else {
             return Ok(None);
@@ -175,8 +177,8 @@ impl<M> Announcement<M> {
     }
 }
 
-/// The token of the same subscription, which does not take memory of `backend`.
-fn without(token: &str, backend: &str, entity_id: u64) -> Option<String> {
+/// The token of the same subscription, which does not take what is given up.
+fn without(token: &str, what: &GiveUp, entity_id: u64) -> Option<String> {
     // It was made from these parts.
     let mut token: Token = token.parse().ok()?;
     token.entity_id = entity_id;
@@ -184,7 +186,7 @@ fn without(token: &str, backend: &str, entity_id: u64) -> Option<String> {
         return None;
     };
     let named = endpoint.backends.as_mut()?;
-    named.retain(|named| named.name != backend);
+    named.retain(|named| !what.all && named.name != what.backend);
     if named.is_empty() {
         named.push(Backend {
             name: CPU.to_owned(),

@@ -2,8 +2,9 @@
 //!
 //! In: how each taking ended. Out: the one time that it is enough. A sample that was lost because it came too late, or whose
 //! publisher is gone, says nothing about the next one. What says that this process will never be able to take the memory is
-//! enough at once; what may pass has to happen several times without a success in between. A peer that lies can bring a
-//! subscription back to bytes this way: it could as well declare one that knows no buffers.
+//! enough at once; what may pass has to happen several times without a success in between. Whoever sends memory of a backend that this
+//! process does not have did not look at what is asked for, and is known to look at one thing only: whether bytes alone are. A
+//! peer that lies can bring a subscription back to bytes this way: it could as well declare one that knows no buffers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,18 +13,27 @@ use rosidl_buffer_runtime::BackendError;
 /// Failures in a row that may each have passed, but did not.
 const IN_A_ROW: u32 = 3;
 
+/// What is not to be asked for any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GiveUp {
+    /// The backend whose memory was not had.
+    pub(crate) backend: String,
+    /// Whether nothing but bytes is to be asked for.
+    pub(crate) all: bool,
+}
+
 /// The memories of a registry, so there are few.
 #[derive(Default)]
 pub(crate) struct Failures {
     in_a_row: BTreeMap<String, u32>,
-    given_up: BTreeSet<String>,
+    given_up: BTreeSet<GiveUp>,
 }
 
 impl Failures {
-    /// Whether memory of this backend is to be given up now; true once for each backend.
-    pub(crate) fn failed(&mut self, backend: &str, cause: &BackendError) -> bool {
+    /// What is to be given up now, because memory of this backend was not had; said once for each backend.
+    pub(crate) fn failed(&mut self, backend: &str, cause: &BackendError) -> Option<GiveUp> {
         let enough = match cause {
-            BackendError::Lost(_) | BackendError::Disconnected(_) => return false,
+            BackendError::Lost(_) | BackendError::Disconnected(_) => return None,
             BackendError::Unavailable(_) | BackendError::Forked => true,
             _ => {
                 let count = self.in_a_row.entry(backend.to_owned()).or_default();
@@ -31,7 +41,24 @@ impl Failures {
                 *count >= IN_A_ROW
             }
         };
-        enough && self.given_up.insert(backend.to_owned())
+        let give_up = GiveUp {
+            backend: backend.to_owned(),
+            all: false,
+        };
+        (enough && self.given_up.insert(give_up.clone())).then_some(give_up)
+    }
+
+    /// What is to be given up now, because memory of a backend came that is not known here; said once, whatever it is called.
+    pub(crate) fn unknown(&mut self, backend: &str) -> Option<GiveUp> {
+        if self.given_up.iter().any(|given_up| given_up.all) {
+            return None;
+        }
+        let give_up = GiveUp {
+            backend: backend.to_owned(),
+            all: true,
+        };
+        self.given_up.insert(give_up.clone());
+        Some(give_up)
     }
 
     /// Memory of this backend was taken.
@@ -49,18 +76,44 @@ mod tests {
     #[test]
     fn what_lasts_is_given_up_once_and_what_passes_is_not() {
         let mut failures = Failures::default();
+        let mut failed = |backend: &str, cause: &BackendError| {
+            let given_up = failures.failed(backend, cause);
+            given_up.is_some_and(|given_up| given_up.backend == backend && !given_up.all)
+        };
         let lost = BackendError::Lost(Loss::Expired);
         let gone = BackendError::Disconnected("gone".to_owned());
-        let limit = BackendError::Limit("full".to_owned());
         let never = BackendError::Unavailable("no such device".to_owned());
         for _ in 0..100 {
-            assert!(!failures.failed("shm", &lost) && !failures.failed("shm", &gone));
-            assert!(!failures.failed("shm", &limit) && !failures.failed("shm", &limit));
+            assert!(!failed("shm", &lost) && !failed("shm", &gone));
+        }
+        assert!(failed("cuda", &never) && !failed("cuda", &never));
+        assert!(failed("shm", &never), "each for itself");
+    }
+
+    #[test]
+    fn what_may_pass_is_given_up_when_it_does_not() {
+        let mut failures = Failures::default();
+        let limit = BackendError::Limit("full".to_owned());
+        for _ in 0..100 {
+            assert_eq!(failures.failed("shm", &limit), None);
+            assert_eq!(failures.failed("shm", &limit), None);
             failures.worked("shm");
         }
-        assert!(!failures.failed("shm", &limit) && !failures.failed("shm", &limit));
-        assert!(!failures.failed("cuda", &limit), "each for itself");
-        assert!(failures.failed("shm", &limit) && !failures.failed("shm", &limit));
-        assert!(failures.failed("cuda", &never) && !failures.failed("cuda", &never));
+        assert_eq!(failures.failed("shm", &limit), None);
+        assert_eq!(failures.failed("shm", &limit), None);
+        assert_eq!(failures.failed("cuda", &limit), None, "each for itself");
+        assert!(failures.failed("shm", &limit).is_some());
+        assert_eq!(failures.failed("shm", &limit), None, "said once");
+    }
+
+    #[test]
+    fn what_nobody_here_knows_is_the_end_of_all_and_said_once() {
+        let mut failures = Failures::default();
+        let all = failures.unknown("tape").unwrap();
+        assert_eq!((all.backend.as_str(), all.all), ("tape", true));
+        assert_eq!(
+            (failures.unknown("tape"), failures.unknown("drum")),
+            (None, None)
+        );
     }
 }

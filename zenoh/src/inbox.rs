@@ -25,7 +25,7 @@ use crate::{
     connections::Handover,
     counts::{Counts, LossWatch},
     error::{Error, Result},
-    failures::Failures,
+    failures::{Failures, GiveUp},
     info::{MessageInfo, Received},
     key::{Attachment, Gid},
     options::CPU,
@@ -43,6 +43,9 @@ type ErrorKind = (
 /// Samples that cannot be decoded and are passed over in one go.
 const MAX_UNDECODABLE_AT_ONCE: usize = 1000;
 
+/// Longer is no backend's name, and nothing to remember.
+const MAX_BACKEND_NAME: usize = 64;
+
 /// Between Zenoh's threads and the readers.
 pub(crate) struct Inbox<M> {
     topic: String,
@@ -53,8 +56,8 @@ pub(crate) struct Inbox<M> {
     on_lasting_failure: OnceLock<Box<OnLastingFailure>>,
 }
 
-/// Called with a backend whose memory will never be taken here; must not block.
-type OnLastingFailure = dyn Fn(&str) + Send + Sync;
+/// Called with memory that will never be taken here; must not block.
+type OnLastingFailure = dyn Fn(&GiveUp) + Send + Sync;
 
 struct Waiting<M> {
     content: Content<M>,
@@ -94,8 +97,8 @@ impl<M: Message> Inbox<M> {
         }
     }
 
-    /// Calls `give_up` once for each backend whose memory turns out to be out of reach here; to be said once.
-    pub(crate) fn on_lasting_failure(&self, give_up: impl Fn(&str) + Send + Sync + 'static) {
+    /// Calls `give_up` once for all memory that turns out to be out of reach here; to be said once.
+    pub(crate) fn on_lasting_failure(&self, give_up: impl Fn(&GiveUp) + Send + Sync + 'static) {
         let _ = self.on_lasting_failure.set(Box::new(give_up));
     }
 
@@ -148,6 +151,7 @@ impl<M: Message> Inbox<M> {
             drop(catch_unwind(AssertUnwindSafe(|| drop(decode()))));
             return;
         }
+        let decode = || decode().inspect_err(|error| self.not_had(error));
         match self.decode_with(decode, &info) {
             Some(message) => {
                 self.took(&message, info.publisher_gid);
@@ -294,29 +298,44 @@ impl<M: Message> Inbox<M> {
         }
     }
 
-    /// Memory of a backend was not taken; if that is going to stay so, publishers have to know.
-    fn not_taken(&self, backend: &str, cause: &BackendError, error: &DecodeError) {
-        if !self.failures().failed(backend, cause) {
+    /// A sample came with a descriptor, and was not decoded; if that is going to stay so, publishers have to know.
+    fn not_had(&self, error: &DecodeError) {
+        let give_up = match error.kind() {
+            DecodeErrorKind::Backend { backend, cause } => self.failures().failed(backend, cause),
+            DecodeErrorKind::UnknownBackend(backend) if backend.len() <= MAX_BACKEND_NAME => {
+                self.failures().unknown(backend)
+            }
+            _ => None,
+        };
+        if let Some(give_up) = give_up {
+            let mut counts = self.counts();
+            let given_up = &mut counts.stats.given_up;
+            given_up.insert(give_up.backend.clone(), error.to_string());
+            drop(counts);
+            self.give_up(&give_up);
+        }
+    }
+
+    fn give_up(&self, give_up: &GiveUp) {
+        let Some(announce) = self.on_lasting_failure.get() else {
             return;
-        }
-        let mut counts = self.counts();
-        let given_up = &mut counts.stats.given_up;
-        given_up.insert(backend.to_owned(), error.to_string());
-        drop(counts);
-        if let Some(give_up) = self.on_lasting_failure.get() {
-            tracing::warn!(
-                "{}: announced anew without the buffer backend {backend}, so that publishers send bytes instead: {error}",
-                self.topic
-            );
-            give_up(backend);
-        }
+        };
+        let GiveUp { backend, all } = give_up;
+        let without = if *all {
+            "any buffer backend, because of"
+        } else {
+            "the buffer backend"
+        };
+        tracing::warn!(
+            "{}: announced anew without {without} {}, so that publishers send bytes instead",
+            self.topic,
+            backend.escape_debug()
+        );
+        announce(give_up);
     }
 
     /// Whether there was no such error before.
     fn count_undecodable(&self, error: &DecodeError) -> bool {
-        if let DecodeErrorKind::Backend { backend, cause } = error.kind() {
-            self.not_taken(backend, cause, error);
-        }
         let mut counts = self.counts();
         let stats = &mut counts.stats;
         let cause = if let DecodeErrorKind::Backend { cause, .. } = error.kind() {

@@ -66,7 +66,7 @@ impl SubscriptionOptions {
     /// `transient_local`.
     ///
     /// A C++ publisher of buffers in CUDA memory sends descriptors also to subscriptions that cannot reach that memory, and
-    /// those get nothing. With such publishers on the topic, ask for `"cpu"`.
+    /// those lose what comes before they have seen it and ask for bytes. With such publishers on the topic, ask for `"cpu"`.
     pub fn acceptable_buffer_backends(mut self, names: &str) -> Self {
         self.acceptable = Some(names.to_owned());
         self

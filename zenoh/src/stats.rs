@@ -34,7 +34,8 @@ pub struct SubscriptionStats {
     pub buffers_lost: u64,
     /// The last reason why such memory could not be had.
     pub last_buffer_loss: Option<String>,
-    /// Backends whose memory could not be taken here and is not asked for any more, each with the last error.
+    /// Backends whose memory could not be taken here and is not asked for any more, each with the error. With one among them that
+    /// this process does not have, nothing but bytes is asked for: its publisher did not look at what was.
     pub given_up: BTreeMap<String, String>,
     /// The publishers heard so far; of more than 1024 the one silent longest is forgotten.
     pub publishers: HashMap<Gid, PublisherStats>,

@@ -172,6 +172,38 @@ fn who_goes_on_writing_to_the_old_channel_is_heard_once() {
 }
 
 #[test]
+fn memory_that_nobody_here_has_is_answered_with_a_wish_for_bytes() {
+    let (domain, mailbox) = (domain(4), Mailbox::new());
+    let (foreign, ours) = foreign_and_ours_with(domain, mailbox.registry());
+    let node = ours.create_node("viewer").unwrap();
+    let subscription: Subscription<Frame> = node
+        .create_subscription("/frames", patient("mailbox"))
+        .unwrap();
+    let before = subscription.gid();
+    let old = Stranger::on(&foreign, domain, Channel::Buffer(before));
+    old.put(1, descriptor(&"x".repeat(10_000)));
+    old.put(2, descriptor("tape"));
+    eventually("it is announced anew", || subscription.gid() != before);
+    let new = Stranger::on(&foreign, domain, Channel::Cpu);
+    new.put(3, bytes(3));
+    let received = subscription.recv_timeout(SOON).unwrap().unwrap();
+    assert_eq!(received.message.number, 3);
+    let stats = subscription.stats();
+    assert_eq!((stats.undecodable, stats.buffers_lost), (2, 0), "{stats:?}");
+    let given_up: Vec<&String> = stats.given_up.keys().collect();
+    assert_eq!(given_up, ["tape"]);
+    let tokens = format!("@ros2_lv/{domain}/**/MS/**");
+    eventually("its token says so", || {
+        let known = foreign.liveliness().get(&tokens).wait().unwrap();
+        let mut known = known.into_iter().map(|reply| reply.into_result().unwrap());
+        known.any(|sample| {
+            let token = sample.key_expr().as_str();
+            token.contains("%frames") && token.ends_with("/backends:cpu:")
+        })
+    });
+}
+
+#[test]
 fn connections_say_how_and_why() {
     let mailbox = Mailbox::new();
     let (publisher, viewer) = two_nodes(1, &mailbox);
