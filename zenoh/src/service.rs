@@ -44,7 +44,7 @@ impl Node {
         qos: QosProfile,
         callback: impl FnMut(S::Request, RequestInfo) -> S::Response + Send + 'static,
     ) -> Result<Service<S>> {
-        Service::new(self.create_polled_service(name, qos)?, callback)
+        Service::answering(self.create_polled_service(name, qos)?, callback)
     }
 
     /// A service whose requests are taken with `recv` and its kin and answered at any time, several at once if need be.
@@ -249,15 +249,25 @@ pub struct Service<S: ServiceType> {
 }
 
 impl<S: ServiceType> Service<S> {
-    fn new(
+    fn answering(
         service: PolledService<S>,
         mut callback: impl FnMut(S::Request, RequestInfo) -> S::Response + Send + 'static,
+    ) -> Result<Self> {
+        Self::new(service, move |inbox, request| {
+            inbox.answer(request, &mut callback);
+        })
+    }
+
+    /// `handler` answers by itself and may go on after the answer; the next request waits for it.
+    pub(crate) fn new(
+        service: PolledService<S>,
+        mut handler: impl FnMut(&RequestInbox<S>, ServiceRequest<S>) + Send + 'static,
     ) -> Result<Self> {
         let inbox = Arc::clone(&service.inbox);
         let work = move || {
             loop {
                 match inbox.take(Wait::Forever) {
-                    Ok(Some(request)) => inbox.answer(request, &mut callback),
+                    Ok(Some(request)) => handler(&inbox, request),
                     Ok(None) => {}
                     Err(_) => return,
                 }

@@ -186,10 +186,18 @@ impl<A: Action> ActionServer<A> {
         )?;
         let asked = Arc::clone(&shared);
         let execute: Arc<dyn Fn(GoalHandle<A>) + Send + Sync> = Arc::new(execute);
-        let goal =
-            node.create_service(&name(&action, "send_goal"), SERVICES, move |request, _| {
-                accept(&asked, request, &mut on_goal, &execute)
-            })?;
+        let goal = node.create_polled_service(&name(&action, "send_goal"), SERVICES)?;
+        let goal = Service::new(goal, move |inbox, request| {
+            let mut accepted = None;
+            inbox.answer(request, &mut |request, _| {
+                accept(&asked, request, &mut on_goal, &mut accepted)
+            });
+            // After the answer: a client has no use for the feedback and the states of a goal that it does not know yet.
+            if let Some(handle) = accepted {
+                asked.publish_status(&asked.goals());
+                start(handle, &execute);
+            }
+        })?;
         Ok(Self {
             _goal: goal,
             _cancel: cancel,
@@ -228,12 +236,12 @@ impl<A: Action> std::fmt::Debug for ActionServer<A> {
     }
 }
 
-/// Decides on a goal and starts its execution.
+/// Decides on a goal, and puts it into `accepted` when it is taken.
 fn accept<A: Action>(
     shared: &Arc<Shared<A>>,
     request: SendGoalRequest<A>,
     on_goal: &mut impl FnMut(GoalId, &A::Goal) -> GoalResponse,
-    execute: &Arc<dyn Fn(GoalHandle<A>) + Send + Sync>,
+    accepted: &mut Option<GoalHandle<A>>,
 ) -> SendGoalResponse<A> {
     let id = request.goal_id.bytes();
     let answer = |accepted, stamp| {
@@ -265,20 +273,19 @@ fn accept<A: Action>(
         drop(goals);
         return refused(refusal);
     }
-    shared.publish_status(&goals);
     drop(goals);
-    let handle = GoalHandle::new(id, request.goal, shared);
-    let execute = Arc::clone(execute);
+    *accepted = Some(GoalHandle::new(id, request.goal, shared));
+    answer(true, stamp)
+}
+
+/// Starts the execution of a goal that was accepted.
+fn start<A: Action>(handle: GoalHandle<A>, execute: &Arc<dyn Fn(GoalHandle<A>) + Send + Sync>) {
+    let (id, execute) = (handle.goal_id(), Arc::clone(execute));
     let thread = std::thread::Builder::new().name("ros_goal".to_owned());
     // A handle that no thread gets is dropped, and its goal aborted.
     if let Err(error) = thread.spawn(move || execute(handle)) {
-        tracing::error!(
-            "{}: no thread for the goal {}: {error}",
-            shared.name,
-            GoalId(id)
-        );
+        tracing::error!("no thread for the goal {id}: {error}");
     }
-    answer(true, stamp)
 }
 
 /// Decides on the goals that a cancel request means.
