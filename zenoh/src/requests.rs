@@ -126,6 +126,11 @@ impl<S: Service> Responder<S> {
 }
 
 impl<S> Responder<S> {
+    /// Whether both answer the same client.
+    pub(crate) fn is_same_client(&self, other: &Self) -> bool {
+        self.request.gid == other.request.gid
+    }
+
     /// Tells the client that there is no answer, and why.
     pub(crate) fn fail(mut self, why: &str) {
         if let Some(query) = self.query.take() {

@@ -48,11 +48,10 @@ pub(super) enum Uncancelable {
 /// What becomes of somebody who asks for a result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked<R, W> {
-    /// Gets it when the goal ends.
-    Waits,
+    /// Gets it when the goal ends. Who makes way for that, if there were too many.
+    Waits(Option<W>),
     Ended(GoalStatus, R, W),
     Unknown(W),
-    TooMany(W),
 }
 
 impl<R, W> Default for Goals<R, W> {
@@ -180,18 +179,27 @@ impl<R: Clone, W> Goals<R, W> {
         Ok(told)
     }
 
-    pub(super) fn ask(&mut self, id: &Id, who: W) -> Asked<R, W> {
+    /// Gives the result, or lets `who` wait for it. When too many wait, the oldest of the same client makes way, else the
+    /// oldest of all: a client that gave up is still among them.
+    pub(super) fn ask(
+        &mut self,
+        id: &Id,
+        who: W,
+        is_same_client: impl Fn(&W, &W) -> bool,
+    ) -> Asked<R, W> {
         let Some(goal) = self.goals.iter_mut().find(|goal| goal.id == *id) else {
             return Asked::Unknown(who);
         };
         if let Some(result) = &goal.result {
             return Asked::Ended(goal.status, result.clone(), who);
         }
-        if goal.waiting.len() >= MAX_WAITING {
-            return Asked::TooMany(who);
-        }
+        let oldest = (goal.waiting.len() >= MAX_WAITING).then(|| {
+            let same = |other: &W| is_same_client(other, &who);
+            let oldest = goal.waiting.iter().position(same).unwrap_or(0);
+            goal.waiting.remove(oldest)
+        });
         goal.waiting.push(who);
-        Asked::Waits
+        Asked::Waits(oldest)
     }
 
     /// Forgets a goal that has ended.
@@ -226,6 +234,10 @@ mod tests {
     fn meant(goals: &Goals<&'static str, u32>, id: Id, stamp: i64) -> Vec<Id> {
         let meant = goals.to_cancel(&id, stamp).unwrap();
         meant.into_iter().map(|(id, _)| id).collect()
+    }
+
+    fn ask(goals: &mut Goals<&'static str, u32>, id: Id, who: u32) -> Asked<&'static str, u32> {
+        goals.ask(&id, who, |_, _| false)
     }
 
     #[test]
@@ -275,19 +287,23 @@ mod tests {
     #[test]
     fn results_reach_those_who_wait_and_those_who_come_in_time() {
         let mut goals = goals();
-        assert_eq!(goals.ask(&ONE, 1), Asked::Waits);
-        assert_eq!(goals.ask(&ONE, 2), Asked::Waits);
+        assert_eq!(ask(&mut goals, ONE, 1), Asked::Waits(None));
+        assert_eq!(ask(&mut goals, ONE, 2), Asked::Waits(None));
         assert_eq!(
             goals.end(&ONE, GoalStatus::Aborted, "one"),
             Ok(vec![(1, "one"), (2, "one")])
         );
         let ended = Asked::Ended(GoalStatus::Aborted, "one", 3);
-        assert_eq!(goals.ask(&ONE, 3), ended);
+        assert_eq!(ask(&mut goals, ONE, 3), ended);
         assert_eq!(goals.status(&ONE), GoalStatus::Aborted);
         goals.forget(&ONE);
         goals.forget(&TWO);
-        assert_eq!(goals.ask(&ONE, 4), Asked::Unknown(4));
-        assert_eq!(goals.ask(&TWO, 5), Asked::Waits, "it has not ended");
+        assert_eq!(ask(&mut goals, ONE, 4), Asked::Unknown(4));
+        assert_eq!(
+            ask(&mut goals, TWO, 5),
+            Asked::Waits(None),
+            "it has not ended"
+        );
     }
 
     #[test]
@@ -308,17 +324,13 @@ mod tests {
     fn the_tables_are_bounded() {
         let mut goals = goals();
         for who in 0..300 {
-            let asked = goals.ask(&ONE, who);
-            let fits = usize::try_from(who).unwrap() < MAX_WAITING;
-            assert_eq!(
-                asked,
-                if fits {
-                    Asked::Waits
-                } else {
-                    Asked::TooMany(who)
-                }
-            );
+            let oldest = who.checked_sub(256);
+            assert_eq!(ask(&mut goals, ONE, who), Asked::Waits(oldest));
         }
+        // 280 and its kin wait already; they are not the oldest.
+        let is_same = |one: &u32, _: &u32| *one == 280;
+        assert_eq!(goals.ask(&ONE, 1000, is_same), Asked::Waits(Some(280)));
+        assert_eq!(ask(&mut goals, ONE, 1001), Asked::Waits(Some(44)));
         let refused = (0..2000_u128)
             .filter(|number| {
                 goals

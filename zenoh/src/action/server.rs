@@ -25,7 +25,7 @@ use crate::{
     info::now,
     node::Node,
     qos::QosProfile,
-    requests::ServiceRequest,
+    requests::{Responder, ServiceRequest},
     service::{BuiltinService, Service},
     type_descriptions::{TypeUse, UsedType},
 };
@@ -333,13 +333,15 @@ fn cancel<A: Action>(
 /// Answers a request for a result, now or when the goal ends.
 fn answer_result<A: Action>(shared: &Shared<A>, asked: ServiceRequest<GetResult<A>>) {
     let id = asked.request.goal_id.bytes();
-    let known = shared.goals().ask(&id, asked.responder);
+    let known = shared
+        .goals()
+        .ask(&id, asked.responder, Responder::is_same_client);
     match known {
-        Asked::Waits => {}
+        Asked::Waits(None) => {}
+        Asked::Waits(Some(oldest)) => oldest.fail("too many wait for the result of this goal"),
         Asked::Ended(status, result, responder) => shared.answer(responder, status, result),
         Asked::Unknown(responder) => {
             shared.answer(responder, super::GoalStatus::Unknown, shared.no_result());
         }
-        Asked::TooMany(responder) => responder.fail("too many wait for the result of this goal"),
     }
 }
