@@ -59,3 +59,10 @@ impl SimTime {
         }
     }
 }
+
+impl Drop for SimTime {
+    /// Whoever sleeps on the clock would never wake.
+    fn drop(&mut self) {
+        self.switch(false);
+    }
+}

@@ -36,6 +36,8 @@ pub struct Timer {
     clock: Clock,
     stopped: Arc<AtomicBool>,
     worker: Option<JoinHandle<()>>,
+    /// Its clock follows a simulation only as long as it is there.
+    node: Node,
 }
 
 impl Node {
@@ -103,6 +105,7 @@ impl Node {
             clock,
             stopped,
             worker: Some(worker),
+            node: self.clone(),
         })
     }
 }
@@ -117,6 +120,13 @@ fn following(last: Time, now: Time, period: Duration) -> Time {
     // Less than a period, which is longer than 64 bits of nanoseconds only where `late` is not.
     let into_period = Duration::from_nanos(u64::try_from(into_period).unwrap_or(u64::MAX));
     now.saturating_add(period.saturating_sub(into_period))
+}
+
+impl Timer {
+    /// The node that made this timer.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
 }
 
 impl Drop for Timer {
