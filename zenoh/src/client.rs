@@ -142,7 +142,7 @@ impl<S: Service> Client<S> {
             source_timestamp: now(),
             gid: self.name.gid,
         };
-        let slot = Arc::new(Slot::default());
+        let slot = Arc::new(Slot::new(Instant::now().checked_add(limit)));
         let (answered, ended) = (Arc::clone(&slot), Arc::clone(&slot));
         let callback = CallbackDrop {
             callback: move |reply: Reply| answered.put(reply),
@@ -167,7 +167,6 @@ impl<S: Service> Client<S> {
             slot,
             key: self.name.key.clone(),
             limit,
-            deadline: Instant::now().checked_add(limit),
             context: self.node.context().clone(),
         })
     }

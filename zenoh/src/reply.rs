@@ -36,8 +36,9 @@ enum Answer {
 }
 
 /// Where Zenoh puts the answer, and the caller finds it.
-#[derive(Default)]
 pub(crate) struct Slot {
+    /// Before it nothing is a time-out, whatever a server says.
+    deadline: Option<Instant>,
     state: Mutex<State>,
     ready: Condvar,
 }
@@ -52,6 +53,14 @@ struct State {
 }
 
 impl Slot {
+    pub(crate) fn new(deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            state: Mutex::default(),
+            ready: Condvar::new(),
+        }
+    }
+
     /// From Zenoh's thread: a reply.
     pub(crate) fn put(&self, reply: Reply) {
         let mut state = self.lock();
@@ -62,7 +71,8 @@ impl Slot {
             Ok(sample) => self.finish(state, Answer::Response(sample.payload().clone())),
             Err(error) => {
                 let reason = error.payload().to_bytes();
-                let refusal = if *reason == *ZENOH_TIMEOUT {
+                let is_over = self.deadline.is_some_and(|end| Instant::now() >= end);
+                let refusal = if is_over && *reason == *ZENOH_TIMEOUT {
                     Answer::TimedOut
                 } else {
                     let reason = &reason[..reason.len().min(MAX_REASON)];
@@ -94,13 +104,13 @@ impl Slot {
     }
 
     /// `None` when the time is over first.
-    fn wait(&self, deadline: Option<Instant>) -> Option<Answer> {
+    fn wait(&self) -> Option<Answer> {
         let mut state = self.lock();
         loop {
             if let Some(answer) = state.answer.take() {
                 return Some(answer);
             }
-            let left = match deadline {
+            let left = match self.deadline {
                 Some(deadline) => deadline.saturating_duration_since(Instant::now()),
                 None => Duration::MAX,
             };
@@ -132,7 +142,6 @@ pub(crate) struct Pending {
     pub(crate) slot: Arc<Slot>,
     pub(crate) key: TopicKey,
     pub(crate) limit: Duration,
-    pub(crate) deadline: Option<Instant>,
     /// To know who is there; also keeps the session open until the answer is there.
     pub(crate) context: Context,
 }
@@ -158,7 +167,7 @@ impl<S: Service> Call<S> {
             .pending
             .take()
             .expect("a call gives its response once")?;
-        let answer = pending.slot.wait(pending.deadline);
+        let answer = pending.slot.wait();
         pending.decode::<S>(answer.unwrap_or(Answer::TimedOut))
     }
 }
