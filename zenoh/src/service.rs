@@ -339,7 +339,21 @@ impl<S: ServiceType> BuiltinService<S> {
         qos: QosProfile,
         mut handler: impl FnMut(S::Request, RequestInfo) -> S::Response + Send + 'static,
     ) -> Result<Self> {
-        Self::start(node, name, qos, move |inbox, request| {
+        let jobs = node.context().jobs();
+        Self::start(node, name, qos, jobs, move |inbox, request| {
+            inbox.answer(request, &mut handler);
+        })
+    }
+
+    /// `handler` calls functions of the user's: other such services of the context wait for it.
+    pub(crate) fn with_callbacks(
+        node: &Node,
+        name: &str,
+        qos: QosProfile,
+        mut handler: impl FnMut(S::Request, RequestInfo) -> S::Response + Send + 'static,
+    ) -> Result<Self> {
+        let jobs = node.context().callback_jobs();
+        Self::start(node, name, qos, jobs, move |inbox, request| {
             inbox.answer(request, &mut handler);
         })
     }
@@ -351,17 +365,19 @@ impl<S: ServiceType> BuiltinService<S> {
         qos: QosProfile,
         mut handler: impl FnMut(ServiceRequest<S>) + Send + 'static,
     ) -> Result<Self> {
-        Self::start(node, name, qos, move |_, request| handler(request))
+        let jobs = node.context().jobs();
+        Self::start(node, name, qos, jobs, move |_, request| handler(request))
     }
 
     fn start(
         node: &Node,
         name: &str,
         qos: QosProfile,
+        jobs: &Jobs,
         handler: impl FnMut(&RequestInbox<S>, ServiceRequest<S>) + Send + 'static,
     ) -> Result<Self> {
         let handler: Arc<Mutex<Handler<S>>> = Arc::new(Mutex::new(handler));
-        let jobs = node.context().jobs().clone();
+        let jobs = jobs.clone();
         let due = Arc::new(AtomicBool::new(false));
         let service = PolledService::new(&node.bare(), name, qos, move |inbox| {
             schedule(&jobs, inbox, &handler, &due);

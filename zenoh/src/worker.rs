@@ -1,7 +1,8 @@
 //! The thread on which a node's built-in services answer: one for each context, started with the first piece of work.
 //!
 //! In: short pieces of work, now or at a time, from any thread, Zenoh's included. They run one after the other, in the order
-//! of their times. Code of the user's never runs here, so none of them may wait for another. What is left when the context
+//! of their times, so none of them may wait for another. Code of the user's does not run among them: a second such thread is for
+//! changes of parameters, which the user's callbacks look at. What is left when the context
 //! goes is dropped without being run.
 
 use std::{

@@ -116,8 +116,8 @@ impl Node {
     /// Calls `callback` with values before they hold, from wherever they come, and refuses them when it returns an error: the
     /// reason, which the one who wanted the change is told. It ends when what is returned is dropped.
     ///
-    /// The callback may read parameters, but not change any, and should be quick: while it looks at a change from another node, built-in services of
-    /// the context wait.
+    /// The callback may read parameters, but not change any, and should be quick: while it looks at a change from another node, changes from
+    /// other nodes wait, in all nodes of the context. So it waits in vain for one.
     ///
     /// ```no_run
     /// use rosidl_buffer_zenoh::Node;

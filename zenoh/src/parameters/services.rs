@@ -51,15 +51,21 @@ impl ParameterServices {
                     }
                 },
             )?,
-            _set: serve::<SetParameters>(bare, "~/set_parameters", |parameters, request| {
-                let set = |wanted: msg::Parameter| {
-                    result(from_message(wanted).and_then(|one| parameters.set_atomically(&[one])))
-                };
-                SetParameters_Response {
-                    results: request.parameters.into_iter().map(set).collect(),
-                }
-            })?,
-            _set_atomically: serve::<SetParametersAtomically>(
+            _set: serve_checked::<SetParameters>(
+                bare,
+                "~/set_parameters",
+                |parameters, request| {
+                    let set = |wanted: msg::Parameter| {
+                        result(
+                            from_message(wanted).and_then(|one| parameters.set_atomically(&[one])),
+                        )
+                    };
+                    SetParameters_Response {
+                        results: request.parameters.into_iter().map(set).collect(),
+                    }
+                },
+            )?,
+            _set_atomically: serve_checked::<SetParametersAtomically>(
                 bare,
                 "~/set_parameters_atomically",
                 |parameters, request| {
@@ -106,6 +112,19 @@ fn serve<S: Service>(
     let parameters = Arc::clone(bare.parameters());
     let qos = QosProfile::parameters();
     BuiltinService::new(bare, name, qos, move |request, _| {
+        answer(&parameters, request)
+    })
+}
+
+/// As [`serve`], for what calls functions of the user's.
+fn serve_checked<S: Service>(
+    bare: &Node,
+    name: &str,
+    answer: impl Fn(&Parameters, S::Request) -> S::Response + Send + 'static,
+) -> Result<BuiltinService<S>> {
+    let parameters = Arc::clone(bare.parameters());
+    let qos = QosProfile::parameters();
+    BuiltinService::with_callbacks(bare, name, qos, move |request, _| {
         answer(&parameters, request)
     })
 }

@@ -65,6 +65,7 @@ struct ContextInner {
     local: Local,
     graph: GraphCache,
     worker: Worker,
+    callbacks: Worker,
     // Last: the graph's subscriber goes before its session.
     open: OpenSession,
 }
@@ -140,6 +141,11 @@ impl Context {
     /// Where work of the built-in services is done.
     pub(crate) fn jobs(&self) -> &Jobs {
         &self.inner.worker.jobs
+    }
+
+    /// Where the work of those built-in services is done that call functions of the user's.
+    pub(crate) fn callback_jobs(&self) -> &Jobs {
+        &self.inner.callbacks.jobs
     }
 
     pub(crate) fn local(&self) -> &Local {
@@ -326,6 +332,7 @@ impl ContextBuilder {
             local: Local::default(),
             graph,
             worker: Worker::default(),
+            callbacks: Worker::default(),
             open,
         };
         Ok(Context {
