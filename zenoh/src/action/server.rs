@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     error::Result,
-    info::now,
     node::Node,
     qos::QosProfile,
     requests::{Responder, ServiceRequest},
@@ -185,12 +184,14 @@ impl<A: Action> ActionServer<A> {
             move |request, _| cancel(&asked, &request, &mut on_cancel),
         )?;
         let asked = Arc::clone(&shared);
+        let clock = node.clock().clone();
         let execute: Arc<dyn Fn(GoalHandle<A>) + Send + Sync> = Arc::new(execute);
         let goal = node.create_polled_service(&name(&action, "send_goal"), SERVICES)?;
         let goal = Service::new(goal, move |inbox, request| {
             let mut accepted = None;
             inbox.answer(request, &mut |request, _| {
-                accept(&asked, request, &mut on_goal, &mut accepted)
+                let stamp = || clock.now().nanoseconds();
+                accept(&asked, request, stamp, &mut on_goal, &mut accepted)
             });
             // After the answer: a client has no use for the feedback and the states of a goal that it does not know yet.
             if let Some(handle) = accepted {
@@ -240,6 +241,7 @@ impl<A: Action> std::fmt::Debug for ActionServer<A> {
 fn accept<A: Action>(
     shared: &Arc<Shared<A>>,
     request: SendGoalRequest<A>,
+    now: impl Fn() -> i64,
     on_goal: &mut impl FnMut(GoalId, &A::Goal) -> GoalResponse,
     accepted: &mut Option<GoalHandle<A>>,
 ) -> SendGoalResponse<A> {
