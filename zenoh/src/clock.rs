@@ -156,7 +156,11 @@ impl Clock {
         drop(state);
     }
 
+    /// Does nothing to a clock that shows no ROS time.
     fn set(&self, time: Option<Time>) {
+        if self.inner.kind != ClockType::RosTime {
+            return;
+        }
         let mut state = self.lock();
         if state.overridden.is_some() != time.is_some() {
             state.switches += 1;
@@ -263,5 +267,7 @@ mod tests {
         assert!(clock.sleep_for(Duration::from_millis(2)));
         assert!(clock.now() >= first.saturating_add(Duration::from_millis(2)));
         assert_eq!(Clock::system().clock_type(), ClockType::SystemTime);
+        clock.source().set_ros_time_override(at(0));
+        assert!(!clock.is_ros_time_active() && clock.sleep_for(Duration::from_millis(2)));
     }
 }

@@ -93,7 +93,8 @@ impl NodeBuilder {
         self
     }
 
-    /// The clock of ROS time, instead of one of the node's own: what a test has that says itself what time it is.
+    /// The clock of ROS time, instead of one of the node's own: what a test has that says itself what time it is. A clock of another type
+    /// is never set by a simulation.
     #[must_use]
     pub fn clock(mut self, clock: &Clock) -> Self {
         self.clock = Some(clock.clone());

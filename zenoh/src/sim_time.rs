@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rosidl_buffer_interfaces::rosgraph_msgs::msg::Clock;
 
-use crate::{callback::CallbackSubscription, node::Node, qos::QosProfile, time::Time};
+use crate::{
+    callback::CallbackSubscription, clock::ClockType, node::Node, qos::QosProfile, time::Time,
+};
 
 /// The topic, in no namespace.
 const TOPIC: &str = "/clock";
@@ -33,6 +35,13 @@ impl SimTime {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if subscription.is_some() == on {
+            return;
+        }
+        if on && self.node.clock().clock_type() != ClockType::RosTime {
+            tracing::error!(
+                "{}: no simulated time: the node was built with a clock that does not show ROS time",
+                self.node.fully_qualified_name()
+            );
             return;
         }
         let source = self.node.clock().source();
