@@ -227,11 +227,15 @@ impl<A: Action> ActionClient<A> {
     }
 
     /// As [`cancel_all_goals`](Self::cancel_all_goals), for goals that were accepted at `stamp` or before it. Unit:
-    /// nanoseconds since the Unix epoch, as in [`ClientGoal::stamp`].
+    /// nanoseconds since the Unix epoch, as in [`ClientGoal::stamp`]. No goal is meant by one that is not positive: on its way 0
+    /// would mean all of them.
     ///
     /// # Errors
     /// As for [`ActionClient::cancel_all_goals`].
     pub fn cancel_goals_before(&self, stamp: i64, timeout: Duration) -> Result<Vec<GoalId>> {
+        if stamp <= 0 {
+            return Ok(Vec::new());
+        }
         self.inner.cancel_goals(NO_GOAL, stamp, timeout)
     }
 

@@ -136,9 +136,15 @@ pub(super) fn goal_info(id: Id, stamp: i64) -> GoalInfo {
     }
 }
 
-/// Seconds and nanoseconds of a time in nanoseconds since the epoch; the last second that fits when it is too late.
+/// Seconds and nanoseconds of a time in nanoseconds since the epoch; the end that is nearer when it does not fit.
 pub(super) fn time_parts(stamp: i64) -> (i32, u32) {
-    let seconds = i32::try_from(stamp.div_euclid(1_000_000_000)).unwrap_or(i32::MAX);
+    let Ok(seconds) = i32::try_from(stamp.div_euclid(1_000_000_000)) else {
+        return if stamp < 0 {
+            (i32::MIN, 0)
+        } else {
+            (i32::MAX, 999_999_999)
+        };
+    };
     let rest = u32::try_from(stamp.rem_euclid(1_000_000_000)).unwrap_or_default();
     (seconds, rest)
 }
@@ -250,5 +256,23 @@ impl<A: Action> std::fmt::Debug for GoalHandle<A> {
             .field("action", &self.shared.name)
             .field("goal_id", &self.goal_id())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_does_not_fit_becomes_the_nearest() {
+        for (stamp, parts) in [
+            (0, (0, 0)),
+            (1_500_000_000, (1, 500_000_000)),
+            (-1, (-1, 999_999_999)),
+            (i64::MAX, (i32::MAX, 999_999_999)),
+            (i64::MIN, (i32::MIN, 0)),
+        ] {
+            assert_eq!(time_parts(stamp), parts, "{stamp}");
+        }
     }
 }
