@@ -21,16 +21,18 @@ pub(crate) fn bury(thing: impl Send + 'static, bytes: usize) {
 }
 
 /// While one of these lives things are collected; when the last goes, they go.
+#[cfg(any(test, feature = "cuda"))]
 #[derive(Debug)]
 pub(crate) struct User(&'static Graveyard);
 
+#[cfg(feature = "cuda")]
 impl User {
-    #[cfg(feature = "cuda")]
     pub(crate) fn new() -> Self {
         GRAVEYARD.user()
     }
 }
 
+#[cfg(any(test, feature = "cuda"))]
 impl Drop for User {
     fn drop(&mut self) {
         if self.0.is_child() {

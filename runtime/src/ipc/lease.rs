@@ -203,7 +203,7 @@ impl Lease {
     }
 
     /// And another one.
-    #[cfg(any(test, feature = "cuda"))]
+    #[cfg(feature = "cuda")]
     pub(crate) fn end(&self, index: u32) -> Option<&AtomicU64> {
         self.word(index, 2 * size_of::<u64>())
     }
