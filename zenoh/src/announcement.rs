@@ -90,14 +90,20 @@ impl<M: Message> Announcement<M> {
     }
 
     /// Called on one of Zenoh's threads, or inside somebody's `put`, where nothing may be declared.
-    fn give_up_soon(announcement: &Weak<Self>, what: &GiveUp) {
-        let (announcement, what) = (Weak::clone(announcement), what.clone());
+    fn give_up_soon(announcement: &Weak<Self>, given_up: &GiveUp) {
+        let (asking, what) = (Weak::clone(announcement), given_up.clone());
         let work = move || {
-            let given_up = announcement.upgrade().map(|it| it.give_up(&what));
-            match given_up {
+            let announced = asking.upgrade().map(|announcement| {
+                let announced = announcement.give_up(&what);
+                if announced.is_err() {
+                    announcement.inbox.still_asks_for(&what);
+                }
+                announced
+            });
+            match announced {
                 Some(Ok(Some(old))) => {
                     std::thread::sleep(OLD_CHANNEL_STAYS);
-                    if let Some(announcement) = announcement.upgrade() {
+                    if let Some(announcement) = asking.upgrade() {
                         announcement.leave(old);
                     }
                 }
@@ -111,6 +117,9 @@ impl<M: Message> Announcement<M> {
         let thread = std::thread::Builder::new().name("ros_announce".to_owned());
         if let Err(error) = thread.spawn(work) {
             tracing::warn!("no thread to announce a subscription anew: {error}");
+            if let Some(announcement) = announcement.upgrade() {
+                announcement.inbox.still_asks_for(given_up);
+            }
         }
     }
 

@@ -61,6 +61,16 @@ impl Failures {
         Some(give_up)
     }
 
+    /// All that is given up.
+    pub(crate) fn given_up(&self) -> Vec<GiveUp> {
+        self.given_up.iter().cloned().collect()
+    }
+
+    /// It could not be given up: it is said again, if it fails again.
+    pub(crate) fn take_back(&mut self, given_up: &GiveUp) {
+        self.given_up.remove(given_up);
+    }
+
     /// Memory of this backend was taken.
     pub(crate) fn worked(&mut self, backend: &str) {
         self.in_a_row.remove(backend);
@@ -115,5 +125,26 @@ mod tests {
             (failures.unknown("tape"), failures.unknown("drum")),
             (None, None)
         );
+    }
+
+    #[test]
+    fn what_could_not_be_given_up_is_said_again() {
+        let mut failures = Failures::default();
+        let never = BackendError::Unavailable("no such device".to_owned());
+        let limit = BackendError::Limit("full".to_owned());
+        for cause in [&never, &limit, &limit, &limit] {
+            let given_up = failures.failed("shm", cause);
+            let Some(given_up) = given_up else { continue };
+            assert_eq!(failures.given_up(), [given_up.clone()]);
+            failures.take_back(&given_up);
+            assert_eq!(failures.given_up(), []);
+        }
+        assert!(
+            failures.failed("shm", &limit).is_some(),
+            "it goes on failing"
+        );
+        let all = failures.unknown("tape").unwrap();
+        failures.take_back(&all);
+        assert_eq!(failures.unknown("tape"), Some(all));
     }
 }

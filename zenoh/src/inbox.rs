@@ -97,9 +97,19 @@ impl<M: Message> Inbox<M> {
         }
     }
 
-    /// Calls `give_up` once for all memory that turns out to be out of reach here; to be said once.
+    /// Calls `give_up` for all memory that turns out to be out of reach here, or did before; to be said once. The same memory may
+    /// be named twice.
     pub(crate) fn on_lasting_failure(&self, give_up: impl Fn(&GiveUp) + Send + Sync + 'static) {
-        let _ = self.on_lasting_failure.set(Box::new(give_up));
+        if self.on_lasting_failure.set(Box::new(give_up)).is_ok() {
+            let before = self.failures().given_up();
+            before.iter().for_each(|given_up| self.give_up(given_up));
+        }
+    }
+
+    /// Publishers could not be told; the next failure is a reason to try again.
+    pub(crate) fn still_asks_for(&self, what: &GiveUp) {
+        self.failures().take_back(what);
+        self.counts().stats.given_up.remove(&what.backend);
     }
 
     /// Calls `watch` with each loss from now on.

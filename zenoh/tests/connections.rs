@@ -20,7 +20,7 @@ use rosidl_buffer_runtime::{Message as _, cdr};
 use rosidl_buffer_zenoh::{
     Context, Error, Fallback, Handover, Node, Publisher, PublisherOptions, QosProfile,
     Subscription, SubscriptionOptions,
-    key::{Channel, ChannelKey, TopicKey},
+    key::{Channel, ChannelKey, Gid, TopicKey},
     zenoh::{self, Session, Wait as _},
 };
 
@@ -201,6 +201,55 @@ fn memory_that_nobody_here_has_is_answered_with_a_wish_for_bytes() {
             token.contains("%frames") && token.ends_with("/backends:cpu:")
         })
     });
+}
+
+#[test]
+fn what_fails_while_a_subscription_is_being_made_counts_as_well() {
+    let (domain, mailbox) = (domain(5), Mailbox::new());
+    mailbox.unavailable.store(true, Ordering::SeqCst);
+    let (foreign, ours) = foreign_and_ours_with(domain, mailbox.registry());
+    let node = ours.create_node("viewer").unwrap();
+    let hash = Frame::type_hash();
+    let token = format!(
+        "@ros2_lv/{domain}/{}/0/7/MP/%/%/other/%frames/demo_msgs::msg::dds_::Frame_/{hash}/::,:,:,:,,/backends:mailbox:x",
+        foreign.zid(),
+    );
+    let _token = foreign.liveliness().declare_token(token).wait().unwrap();
+    eventually("the publisher is known", || {
+        node.graph().count_publishers("/frames") == 1
+    });
+    // Held up when the backend is told of the publisher: others know the subscription by then.
+    let held_up = mailbox.discovered.lock().unwrap();
+    let subscription = std::thread::scope(|scope| {
+        let made = scope.spawn(|| node.create_subscription("/frames", patient("mailbox")));
+        let mut gid = None;
+        eventually("the token is there", || {
+            let known = foreign
+                .liveliness()
+                .get(format!("@ros2_lv/{domain}/**/MS/**"));
+            gid = known.wait().unwrap().into_iter().find_map(|reply| {
+                let token = reply.into_result().unwrap().key_expr().to_string();
+                token.contains("%frames").then(|| Gid::of_token(&token))
+            });
+            gid.is_some()
+        });
+        let old = Stranger::on(&foreign, domain, Channel::Buffer(gid.unwrap()));
+        old.put(1, descriptor(MAILBOX));
+        old.put(2, descriptor(MAILBOX));
+        eventually("the first one has failed", || {
+            mailbox.refused.load(Ordering::SeqCst) == 2
+        });
+        drop(held_up);
+        let subscription: Subscription<Frame> = made.join().unwrap().unwrap();
+        eventually("it is announced anew", || {
+            subscription.gid() != gid.unwrap()
+        });
+        subscription
+    });
+    let new = Stranger::on(&foreign, domain, Channel::Cpu);
+    new.put(3, bytes(3));
+    let received = subscription.recv_timeout(SOON).unwrap().unwrap();
+    assert_eq!(received.message.number, 3);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Mailbox {
     next: AtomicU64,
     pub(crate) discovered: Mutex<HashSet<String>>,
     pub(crate) retracted: AtomicU64,
+    /// How often it was `unavailable`.
+    pub(crate) refused: AtomicU64,
     /// Makes `create_descriptor` fail.
     pub(crate) broken: std::sync::atomic::AtomicBool,
     /// Makes `from_descriptor` fail in a way that lasts.
@@ -72,6 +74,7 @@ impl Mailbox {
             next: AtomicU64::new(0),
             discovered: Mutex::default(),
             retracted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             broken: false.into(),
             unavailable: false.into(),
             panics: false.into(),
@@ -149,6 +152,7 @@ impl BufferBackend for Mailbox {
     fn from_descriptor(&self, descriptor: Letter) -> Result<Arc<dyn Storage>, BackendError> {
         assert!(!self.panics.load(Ordering::SeqCst), "burned fingers");
         if self.unavailable.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
             let why = "there is no post here".to_owned();
             return Err(BackendError::Unavailable(why));
         }
