@@ -161,7 +161,7 @@ impl<M: Message> Inbox<M> {
             drop(catch_unwind(AssertUnwindSafe(|| drop(decode()))));
             return;
         }
-        let decode = || decode().inspect_err(|error| self.not_had(error));
+        let decode = || decode().inspect_err(|error| self.not_had(info.publisher_gid, error));
         match self.decode_with(decode, &info) {
             Some(message) => {
                 self.took(&message, info.publisher_gid);
@@ -299,7 +299,7 @@ impl<M: Message> Inbox<M> {
         });
         let mut failures = self.failures();
         for name in &backends {
-            failures.worked(name);
+            failures.worked(publisher, name);
         }
         drop(failures);
         if let Some(gid) = publisher {
@@ -309,9 +309,11 @@ impl<M: Message> Inbox<M> {
     }
 
     /// A sample came with a descriptor, and was not decoded; if that is going to stay so, publishers have to know.
-    fn not_had(&self, error: &DecodeError) {
+    fn not_had(&self, publisher: Option<Gid>, error: &DecodeError) {
         let give_up = match error.kind() {
-            DecodeErrorKind::Backend { backend, cause } => self.failures().failed(backend, cause),
+            DecodeErrorKind::Backend { backend, cause } => {
+                self.failures().failed(publisher, backend, cause)
+            }
             DecodeErrorKind::UnknownBackend(backend) if backend.len() <= MAX_BACKEND_NAME => {
                 self.failures().unknown(backend)
             }
