@@ -102,7 +102,9 @@ impl<M: Message> Inbox<M> {
     pub(crate) fn on_lasting_failure(&self, give_up: impl Fn(&GiveUp) + Send + Sync + 'static) {
         if self.on_lasting_failure.set(Box::new(give_up)).is_ok() {
             let before = self.failures().given_up();
-            before.iter().for_each(|given_up| self.give_up(given_up));
+            for what in &before {
+                self.give_up(what);
+            }
         }
     }
 
@@ -310,7 +312,7 @@ impl<M: Message> Inbox<M> {
 
     /// A sample came with a descriptor, and was not decoded; if that is going to stay so, publishers have to know.
     fn not_had(&self, publisher: Option<Gid>, error: &DecodeError) {
-        let give_up = match error.kind() {
+        let what = match error.kind() {
             DecodeErrorKind::Backend { backend, cause } => {
                 self.failures().failed(publisher, backend, cause)
             }
@@ -319,20 +321,20 @@ impl<M: Message> Inbox<M> {
             }
             _ => None,
         };
-        if let Some(give_up) = give_up {
+        if let Some(what) = what {
             let mut counts = self.counts();
             let given_up = &mut counts.stats.given_up;
-            given_up.insert(give_up.backend.clone(), error.to_string());
+            given_up.insert(what.backend.clone(), error.to_string());
             drop(counts);
-            self.give_up(&give_up);
+            self.give_up(&what);
         }
     }
 
-    fn give_up(&self, give_up: &GiveUp) {
+    fn give_up(&self, what: &GiveUp) {
         let Some(announce) = self.on_lasting_failure.get() else {
             return;
         };
-        let GiveUp { backend, all } = give_up;
+        let GiveUp { backend, all } = what;
         let without = if *all {
             "any buffer backend, because of"
         } else {
@@ -343,7 +345,7 @@ impl<M: Message> Inbox<M> {
             self.topic,
             backend.escape_debug()
         );
-        announce(give_up);
+        announce(what);
     }
 
     /// Whether there was no such error before.
