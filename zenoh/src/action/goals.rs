@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn the_tables_are_bounded() {
         let mut goals = goals();
-        for who in 0..300 {
+        for who in 0..300_u32 {
             let oldest = who.checked_sub(256);
             assert_eq!(ask(&mut goals, ONE, who), Asked::Waits(oldest));
         }
