@@ -158,7 +158,7 @@ mod tests {
         for cause in [&never, &limit, &limit, &limit] {
             let given_up = failures.failed(ONE, "shm", cause);
             let Some(given_up) = given_up else { continue };
-            assert_eq!(failures.given_up(), [given_up.clone()]);
+            assert_eq!(failures.given_up(), std::slice::from_ref(&given_up));
             failures.take_back(&given_up);
             assert_eq!(failures.given_up(), []);
         }
