@@ -67,7 +67,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Arguments of the node's own, which go before those of the context.
+    /// Arguments of the node's own, which go before those of the context. An enclave among them has no effect, which is logged:
+    /// it is the context's.
     #[must_use]
     pub fn arguments(mut self, arguments: Arguments) -> Self {
         self.arguments = arguments;
@@ -150,6 +151,12 @@ impl NodeBuilder {
             context.arguments()
         };
         let own = &self.arguments;
+        if let Some(enclave) = &own.enclave {
+            tracing::warn!(
+                "{}: the enclave {enclave} among the node's own arguments has no effect: give it to the context",
+                self.name
+            );
+        }
         let remapping = Remapping::new(&own.remap, &global.remap);
         let name = remapping
             .node_name(&self.name)

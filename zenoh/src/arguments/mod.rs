@@ -81,7 +81,7 @@ pub(crate) struct ParameterRule {
 /// | `--params-file file.yaml` | parameters by node, with `*` and `**` for any nodes |
 /// | `--log-level level`, `--log-level logger:=level` | from which severity on [`Node::logger`](crate::Node::logger) speaks |
 /// | `--enable-rosout-logs`, `--disable-rosout-logs` | whether it speaks on `/rosout` |
-/// | `-e`, `--enclave` `/name` | the enclave that the graph shows |
+/// | `-e`, `--enclave` `/name` | the enclave that the graph shows; only a context has one |
 ///
 /// `--` ends them, another `--ros-args` begins them again. `--log-config-file`, `--log-file-name` and the switches
 /// `stdout-logs` and `external-lib-logs` are read and have no effect, which is logged: where logs go is for the program's
