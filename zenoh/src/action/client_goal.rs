@@ -45,10 +45,10 @@ impl<F> Tracked<F> {
         }
     }
 
-    /// The end is final, whatever comes late.
+    /// The end is final, whatever comes late, and a state that nobody knows is no news.
     pub(super) fn set_status(&self, status: GoalStatus) {
         let mut known = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.is_terminal() {
+        if !known.is_terminal() && status != GoalStatus::Unknown {
             *known = status;
         }
     }
