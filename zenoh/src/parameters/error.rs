@@ -1,6 +1,11 @@
 //! What can go wrong with a parameter.
 
+use std::fmt::{self, Write as _};
+
 use super::{ParameterType, ParameterValue};
+
+/// The longest text of a value in an error, in bytes.
+const MAX_SHOWN: usize = 100;
 
 /// Why a parameter was not declared, read, changed or removed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -31,7 +36,7 @@ pub enum ParameterError {
     },
     /// A value of another type than the parameter's.
     #[error(
-        "parameter {name:?} is of type {expected}, but {given:?} is of type {}: {}", given.parameter_type(), hint(*expected)
+        "parameter {name:?} is of type {expected}, but {} is of type {}: {}", short(given), given.parameter_type(), hint(*expected)
     )]
     WrongType {
         /// The parameter.
@@ -64,7 +69,7 @@ pub enum ParameterError {
         name: String,
     },
     /// A value outside the parameter's range.
-    #[error("parameter {name:?} cannot be {given:?}: it must be {range}")]
+    #[error("parameter {name:?} cannot be {}: it must be {range}", short(given))]
     OutOfRange {
         /// The parameter.
         name: String,
@@ -100,5 +105,52 @@ fn hint(expected: ParameterType) -> &'static str {
         ParameterType::DoubleArray => "write a decimal point in every double, as in [1.0, 2.0]",
         ParameterType::String => "write quotes around a string that looks like something else",
         _ => "give a value of that type",
+    }
+}
+
+/// A value as text, cut where it is too long: it may be megabytes from the network, and the error goes back there.
+fn short(value: &ParameterValue) -> String {
+    struct Short(String);
+
+    impl fmt::Write for Short {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let mut fits = text.len().min(MAX_SHOWN - self.0.len());
+            while !text.is_char_boundary(fits) {
+                fits -= 1;
+            }
+            self.0.push_str(&text[..fits]);
+            // An error ends the formatting.
+            if fits < text.len() {
+                Err(fmt::Error)
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    let mut shown = Short(String::new());
+    if write!(shown, "{value:?}").is_err() {
+        shown.0.push('…');
+    }
+    shown.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut() {
+        assert_eq!(short(&ParameterValue::Integer(7)), "Integer(7)");
+        for value in [
+            ParameterValue::String("ä".repeat(1 << 20)),
+            ParameterValue::IntegerArray(vec![1; 1 << 20]),
+        ] {
+            let shown = short(&value);
+            assert!(
+                shown.len() <= MAX_SHOWN + 3 && shown.ends_with('…'),
+                "{shown}"
+            );
+        }
     }
 }
