@@ -386,6 +386,20 @@ impl<S: ServiceType> BuiltinService<S> {
     }
 }
 
+/// Has the next request answered when it is dropped, also by a panic.
+struct Next<S: ServiceType> {
+    jobs: Jobs,
+    inbox: Arc<RequestInbox<S>>,
+    handler: Arc<Mutex<Handler<S>>>,
+    due: Arc<AtomicBool>,
+}
+
+impl<S: ServiceType> Drop for Next<S> {
+    fn drop(&mut self) {
+        schedule(&self.jobs, &self.inbox, &self.handler, &self.due);
+    }
+}
+
 /// Has one request answered, and then the next: however many wait, one piece of work stands for them.
 fn schedule<S: ServiceType>(
     jobs: &Jobs,
@@ -401,10 +415,14 @@ fn schedule<S: ServiceType>(
     jobs.run(move || {
         due.store(false, Ordering::Release);
         if let Ok(Some(request)) = inbox.take(Wait::No) {
-            let mut answer = handler.lock().unwrap_or_else(PoisonError::into_inner);
-            answer(&inbox, request);
-            drop(answer);
-            schedule(&jobs_again, &inbox, &handler, &due);
+            let next = Next {
+                jobs: jobs_again,
+                inbox,
+                handler,
+                due,
+            };
+            let mut answer = next.handler.lock().unwrap_or_else(PoisonError::into_inner);
+            answer(&next.inbox, request);
         }
     });
 }
