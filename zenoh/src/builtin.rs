@@ -55,7 +55,7 @@ pub(crate) struct Builtin {
 impl Builtin {
     /// Starts what is wanted, for a node that has nothing of it yet.
     pub(crate) fn start(bare: &Node, wanted: Wanted) -> Result<Self> {
-        let rosout = || bare.create_publisher(rosout::TOPIC, rosout::qos());
+        let rosout = || bare.create_publisher(rosout::TOPIC, QosProfile::rosout());
         let rosout = wanted.rosout.then(rosout).transpose()?;
         let events = || bare.create_publisher(event::TOPIC, QosProfile::parameter_events());
         let events = wanted.parameter_events.then(events).transpose()?;

@@ -54,7 +54,7 @@
 //!
 //! As other ROS 2 nodes: parameters, with the six services for them and `/parameter_events`; a [`Logger`] that speaks on `/rosout`;
 //! a [`Clock`] that follows `/clock` when the parameter `use_sim_time` is true; and `get_type_description`. [`NodeBuilder`]
-//! leaves each of it out.
+//! leaves out `/rosout`, the services for parameters, `/parameter_events` and `get_type_description`, each by itself.
 //!
 //! # Configuration
 //!

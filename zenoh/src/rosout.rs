@@ -11,26 +11,14 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use rosidl_buffer_interfaces::rcl_interfaces::msg::Log;
 
-use crate::{arguments::Arguments, clock::Clock, publisher::Publisher, qos::QosProfile};
+use crate::{arguments::Arguments, clock::Clock, publisher::Publisher};
 
 /// The topic, in no namespace.
 pub(crate) const TOPIC: &str = "/rosout";
-/// How long a late joiner is told of a log.
-const LIFESPAN: Duration = Duration::from_secs(10);
-
-/// As rcl: reliable, the last 1000 for late joiners.
-pub(crate) fn qos() -> QosProfile {
-    QosProfile::default()
-        .keep_last(1000)
-        .transient_local()
-        .lifespan_duration(LIFESPAN)
-}
-
 /// How serious it is, with the numbers of `rcl_interfaces/msg/Log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -241,15 +229,5 @@ mod tests {
             assert_eq!(levels.of(logger), level, "{logger}");
         }
         assert_eq!(LogLevels::default().of("x"), LogSeverity::Info);
-    }
-
-    #[test]
-    fn the_profile_is_that_of_rcl() {
-        let qos = qos();
-        assert!(qos.is_transient_local());
-        assert_eq!(
-            (qos.depth(), qos.lifespan),
-            (Some(1000), Some(Duration::from_secs(10)))
-        );
     }
 }

@@ -23,9 +23,7 @@ pub use server::{ActionServer, ActionServerOptions, CancelResponse, GoalResponse
 const SERVICES: QosProfile = QosProfile::services_default();
 
 /// Late joiners get the newest status.
-const STATUS: QosProfile = QosProfile::services_default()
-    .keep_last(1)
-    .transient_local();
+const STATUS: QosProfile = QosProfile::action_status();
 
 /// `/fibonacci/_action/status` and its kin.
 fn name(action: &str, part: &str) -> String {
