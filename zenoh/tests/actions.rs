@@ -104,6 +104,11 @@ fn server_and_client(
     (server, client)
 }
 
+/// Settings of a server that keeps results for longer than a loaded machine takes to ask for them.
+fn patient() -> ActionServerOptions {
+    ActionServerOptions::default().result_timeout(Duration::from_secs(300))
+}
+
 /// A server whose goals are handed to the test.
 fn handed(
     node: &Node,
@@ -115,7 +120,7 @@ fn handed(
 ) {
     let (given, handles): (Sender<Handle>, _) = channel();
     let given = Mutex::new(given);
-    let options = ActionServerOptions::default();
+    let options = patient();
     let (server, client) = server_and_client(node, options, cancel, move |handle| {
         given.lock().unwrap().send(handle).unwrap();
     });
@@ -125,7 +130,7 @@ fn handed(
 #[test]
 fn a_goal_is_reached_with_feedback_on_the_way() {
     let node = node(0);
-    let options = ActionServerOptions::default();
+    let options = patient();
     let (_server, client) = server_and_client(&node, options, CancelResponse::Accept, |handle| {
         let mut sequence = vec![0, 1];
         for _ in 0..handle.goal().order {
@@ -157,7 +162,7 @@ fn a_goal_is_reached_with_feedback_on_the_way() {
 #[test]
 fn everything_is_a_future_too() {
     let node = node(1);
-    let options = ActionServerOptions::default();
+    let options = patient();
     let (_server, client) = server_and_client(&node, options, CancelResponse::Accept, |handle| {
         handle
             .publish_feedback(Feedback { sequence: vec![7] })
@@ -236,7 +241,7 @@ fn goals_end_in_every_way_that_there_is() {
 fn executions_run_side_by_side_and_a_panic_aborts_one() {
     let node = node(3);
     let meet = Arc::new(std::sync::Barrier::new(2));
-    let (options, cancel) = (ActionServerOptions::default(), CancelResponse::Accept);
+    let (options, cancel) = (patient(), CancelResponse::Accept);
     let (_server, client) = server_and_client(&node, options, cancel, move |handle| {
         meet.wait();
         assert_eq!(handle.goal().order, 1, "the other fails");
@@ -252,6 +257,9 @@ fn cancel_requests_by_stamp_for_all_and_refused() {
     let node = node(4);
     let (_server, client, handles) = handed(&node, CancelResponse::Accept);
     let goals = [1, 2, 3].map(|order| client.send_goal(&Goal { order }, SOON).unwrap());
+    for none in [i64::MIN, -1, 0] {
+        assert_eq!(client.cancel_goals_before(none, SOON).unwrap(), []);
+    }
     let handles = [0; 3].map(|_| handles.recv_timeout(SOON).unwrap());
     let canceled = client.cancel_goals_before(goals[1].stamp(), SOON).unwrap();
     assert_eq!(canceled, [goals[0].goal_id(), goals[1].goal_id()]);

@@ -15,10 +15,11 @@ mod common;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
 };
 
 use common::{
-    Frame, SOON, Text, builder, domain, eventually, foreign_session, free_port,
+    Frame, SOON, Text, builder, domain, eventually, eventually_within, foreign_session, free_port,
     mailbox::{MAILBOX, Mailbox, paper},
     process::{Process, is_other_process},
     text,
@@ -199,18 +200,22 @@ impl Scene {
 
     /// Goes on publishing until all of them get what they accept in the memory that it lies in.
     fn settle(&mut self, who: &[(&str, &[&'static str])]) {
-        eventually("all are there and connected", || {
-            self.publish(3);
-            let log = self.log.lock().unwrap();
-            who.iter().all(|(name, accepts)| {
-                let seen = log.get(*name).map_or(&[][..], Vec::as_slice);
-                (0..3).all(|rest| {
-                    seen.iter().any(|(number, backend, _)| {
-                        number % 3 == rest && *backend == expected(*number, accepts)
+        eventually_within(
+            Duration::from_secs(60),
+            "all are there and connected",
+            || {
+                self.publish(3);
+                let log = self.log.lock().unwrap();
+                who.iter().all(|(name, accepts)| {
+                    let seen = log.get(*name).map_or(&[][..], Vec::as_slice);
+                    (0..3).all(|rest| {
+                        seen.iter().any(|(number, backend, _)| {
+                            number % 3 == rest && *backend == expected(*number, accepts)
+                        })
                     })
                 })
-            })
-        });
+            },
+        );
         self.caught_up(who);
     }
 

@@ -10,7 +10,7 @@ mod common;
 use std::{
     sync::{
         Arc, Barrier,
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, RecvTimeoutError, channel},
     },
     time::Duration,
 };
@@ -413,7 +413,10 @@ fn our_server_as_a_client_in_cpp_sees_it() {
     assert_ne!(beside[8..16], 99_i64.to_le_bytes(), "the answer's own time");
     assert_eq!(beside[16], 16);
     assert_eq!(beside[17..], gid);
-    assert!(rest.recv_timeout(SOON).is_err(), "one answer, then the end");
+    assert!(
+        matches!(rest.recv_timeout(SOON), Err(RecvTimeoutError::Disconnected)),
+        "one answer, then the end"
+    );
 
     let received = service.stats().received;
     for (bad, payload, beside) in [
@@ -490,6 +493,12 @@ fn our_client_as_a_server_in_cpp_sees_it() {
     let (_, response) = answer(&|query| query.reply_err("not today").wait().unwrap());
     assert!(
         matches!(&response, Err(Error::ServerError { reason, .. }) if reason == "not today"),
+        "{response:?}"
+    );
+    // Zenoh's word for a query that took too long, long before it did.
+    let (_, response) = answer(&|query| query.reply_err("Timeout").wait().unwrap());
+    assert!(
+        matches!(&response, Err(Error::ServerError { reason, .. }) if reason == "Timeout"),
         "{response:?}"
     );
     let (_, response) = answer(&|_| {});
