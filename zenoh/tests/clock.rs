@@ -74,8 +74,17 @@ fn a_node_in_a_simulation_has_its_time() {
     assert!(publisher.wait_for_subscription(SOON));
     publish(&publisher, 7);
     eventually("on again", || clock.now().nanoseconds() == 7_000_000_005);
+    // A timer keeps its node, so that time goes on for it.
+    let clock = clock.clone();
+    let (timer, ticks) = timer(&node, 10);
     drop(node);
+    publish(&publisher, 20);
+    assert!(ticks.recv_timeout(SOON).is_ok());
+    drop(timer);
     eventually("nobody listens", || publisher.subscription_count() == 0);
+    eventually("it is the system's time again", || {
+        !clock.is_ros_time_active()
+    });
 }
 
 #[test]
