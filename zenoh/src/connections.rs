@@ -56,7 +56,7 @@ pub(crate) fn to_publishers<M: Message>(
     inbox: &Inbox<M>,
 ) -> Vec<Connection> {
     let graph = node.context().graph();
-    let no_channels = match Plan::new(graph.readers(key)) {
+    let no_channels = match graph.readers(key, Plan::new) {
         Plan::Base { because } => because,
         Plan::Channels { .. } => None,
     };

@@ -168,13 +168,19 @@ impl<M: Message> Router<M> {
         name: &EndpointName,
         qos: &QosProfile,
     ) -> Routes<M> {
-        let mut readers = node.context().graph().readers(&name.key);
-        if let Some(readers) = &mut readers {
-            readers.retain(|reader| !here.served.contains(&reader.gid));
-        }
-        let is_known = readers.as_ref().is_none_or(|readers| !readers.is_empty());
+        let graph = node.context().graph();
+        let (plan, is_known) = graph.readers(&name.key, |readers| {
+            let Some(readers) = readers else {
+                return (Plan::new(None), true);
+            };
+            let mut readers = readers
+                .filter(|reader| !here.served.contains(&reader.gid))
+                .peekable();
+            let is_known = readers.peek().is_some();
+            (Plan::new(Some(&mut readers)), is_known)
+        });
         let plan = if name.knows_buffers {
-            Plan::new(readers)
+            plan
         } else {
             Plan::Base { because: None }
         };

@@ -30,16 +30,13 @@ pub(crate) enum Plan {
 
 impl Plan {
     /// The plan for these subscriptions; `None` when there may be others.
-    pub(crate) fn new(readers: Option<Vec<Reader>>) -> Self {
+    pub(crate) fn new(readers: Option<&mut dyn Iterator<Item = Reader<'_>>>) -> Self {
         let base = |reason| Self::Base {
             because: Some(reason),
         };
         let Some(readers) = readers else {
             return base(Fallback::LegacySubscription);
         };
-        if readers.is_empty() {
-            return Self::Base { because: None };
-        }
         let (mut cpu, mut peers) = (false, Vec::new());
         for reader in readers {
             // ROS takes one that names no memory for one that knows nothing of buffers, and what such a one reads is unsure.
@@ -50,11 +47,15 @@ impl Plan {
                 cpu = true;
                 continue;
             }
-            let backends = backends.into_iter().map(|b| (b.name, b.metadata));
+            if peers.len() == MAX_CHANNELS {
+                return base(Fallback::TooManySubscriptions);
+            }
+            let backends = backends.iter();
+            let backends = backends.map(|b| (b.name.clone(), b.metadata.clone()));
             peers.push((reader.gid, backends.collect()));
         }
-        if peers.len() > MAX_CHANNELS {
-            return base(Fallback::TooManySubscriptions);
+        if !cpu && peers.is_empty() {
+            return Self::Base { because: None };
         }
         Self::Channels { cpu, peers }
     }
@@ -65,12 +66,29 @@ mod tests {
     use super::*;
     use crate::key::Backend;
 
-    fn reader(gid: u8, backends: Option<&[&str]>) -> Reader {
+    /// As the graph remembers it.
+    struct Known {
+        gid: Gid,
+        backends: Option<Vec<Backend>>,
+    }
+
+    fn plan(known: Option<Vec<Known>>) -> Plan {
+        let Some(known) = known else {
+            return Plan::new(None);
+        };
+        let mut readers = known.iter().map(|known| Reader {
+            gid: known.gid,
+            backends: known.backends.as_deref(),
+        });
+        Plan::new(Some(&mut readers))
+    }
+
+    fn reader(gid: u8, backends: Option<&[&str]>) -> Known {
         let backend = |name: &&str| Backend {
             name: (*name).to_owned(),
             metadata: format!("of {gid}"),
         };
-        Reader {
+        Known {
             gid: Gid([gid; 16]),
             backends: backends.map(|names| names.iter().map(backend).collect()),
         }
@@ -78,7 +96,7 @@ mod tests {
 
     #[test]
     fn one_subscription_that_knows_no_buffers_takes_all_to_the_base_key() {
-        assert_eq!(Plan::new(Some(vec![])), Plan::Base { because: None });
+        assert_eq!(plan(Some(vec![])), Plan::Base { because: None });
         let shm = || reader(1, Some(&["shm"]));
         let legacy = || reader(2, None);
         for readers in [
@@ -89,22 +107,37 @@ mod tests {
             None,
         ] {
             let because = Some(Fallback::LegacySubscription);
-            assert_eq!(Plan::new(readers), Plan::Base { because });
+            assert_eq!(plan(readers), Plan::Base { because });
         }
     }
 
     #[test]
     fn the_number_of_channels_is_limited() {
-        let readers = |count: usize| -> Vec<Reader> {
+        let readers = |count: usize| -> Vec<Known> {
             let numbers = (0..count).map(|number| u8::try_from(number).unwrap());
             let peers = numbers.map(|number| reader(number, Some(&["shm"])));
             peers.chain([reader(255, Some(&["cpu"]))]).collect()
         };
-        let most = Plan::new(Some(readers(MAX_CHANNELS)));
+        let most = plan(Some(readers(MAX_CHANNELS)));
         assert!(matches!(most, Plan::Channels { cpu: true, peers } if peers.len() == MAX_CHANNELS));
         let because = Some(Fallback::TooManySubscriptions);
-        let more = Plan::new(Some(readers(MAX_CHANNELS + 1)));
+        let more = plan(Some(readers(MAX_CHANNELS + 1)));
         assert_eq!(more, Plan::Base { because });
+        // However many there are, no more of them are looked at.
+        let backends = [Backend {
+            name: "shm".to_owned(),
+            metadata: String::new(),
+        }];
+        let mut looked = 0;
+        let mut endless = std::iter::repeat_with(|| {
+            looked += 1;
+            Reader {
+                gid: Gid([1; 16]),
+                backends: Some(&backends),
+            }
+        });
+        let endless = Plan::new(Some(&mut endless));
+        assert_eq!((endless, looked), (more, MAX_CHANNELS + 1));
     }
 
     #[test]
@@ -114,7 +147,7 @@ mod tests {
             reader(2, Some(&["cuda", "shm"])),
             reader(4, Some(&["shm", "cpu"])),
         ];
-        let Plan::Channels { cpu, peers } = Plan::new(Some(readers)) else {
+        let Plan::Channels { cpu, peers } = plan(Some(readers)) else {
             panic!("everybody knows buffers");
         };
         assert!(cpu);
@@ -122,7 +155,7 @@ mod tests {
         assert_eq!(peers[0].0, Gid([2; 16]));
         assert_eq!(peers[0].1.metadata("shm"), Some("of 2"));
         assert_eq!(peers[1].1.metadata("cuda"), None);
-        let plan = Plan::new(Some(vec![reader(1, Some(&["shm"]))]));
+        let plan = plan(Some(vec![reader(1, Some(&["shm"]))]));
         assert!(matches!(plan, Plan::Channels { cpu: false, peers } if peers.len() == 1));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 /// The longest token that is read, in bytes; ROS's own names make some 1,500 at most.
 pub(crate) const MAX_TOKEN_LEN: usize = 4096;
-/// Topics, and services, that are remembered at most.
+/// Topics, services and nodes that are remembered at most, of each.
 pub(super) const MAX_NAMES: usize = 65_536;
 /// The length of all tokens of others that are remembered, in bytes.
 pub(super) const MAX_BYTES: usize = 64 << 20;
@@ -23,8 +23,8 @@ pub struct IgnoredTokens {
     pub too_long: u64,
     /// In this session's name, but not declared by it.
     pub not_ours: u64,
-    /// More than a graph remembers: 65,536 topics and as many services, 64 types and 16,384 endpoints for each, 64 MiB of
-    /// tokens in all.
+    /// More than a graph remembers: 65,536 topics, services and nodes each, 64 types and 16,384 endpoints for each name,
+    /// 64 MiB of tokens in all.
     pub beyond_limits: u64,
 }
 

@@ -63,11 +63,11 @@ pub(crate) struct Shared {
 }
 
 /// A subscription that somebody has, here or elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reader {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
     pub(crate) gid: Gid,
     /// The memories that it takes; `None` when it does not know about buffers.
-    pub(crate) backends: Option<Vec<Backend>>,
+    pub(crate) backends: Option<&'a [Backend]>,
 }
 
 /// An endpoint that somebody has, here or elsewhere.
@@ -114,9 +114,19 @@ impl GraphCache {
         self.shared.version.load(Ordering::Acquire)
     }
 
-    /// The subscriptions with this topic, type and hash; `None` when there may be others, of which only that is known.
-    pub(crate) fn readers(&self, key: &TopicKey) -> Option<Vec<Reader>> {
-        self.shared.lock().readers(key)
+    /// Shows `look` the subscriptions with this topic, type and hash; `None` when there may be others, of which only that is known.
+    /// The graph is locked meanwhile.
+    pub(crate) fn readers<R>(
+        &self,
+        key: &TopicKey,
+        look: impl FnOnce(Option<&mut dyn Iterator<Item = Reader<'_>>>) -> R,
+    ) -> R {
+        let state = self.shared.lock();
+        let mut readers = state.readers(key);
+        match &mut readers {
+            Some(readers) => look(Some(readers)),
+            None => look(None),
+        }
     }
 
     /// The endpoints of `kind` with this topic, type and hash.

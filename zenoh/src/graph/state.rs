@@ -182,7 +182,8 @@ impl State {
         if self.nodes.contains_key(text) {
             return News::default();
         }
-        if self.bytes + text.len() > MAX_BYTES * share(is_own) {
+        let share = share(is_own);
+        if self.nodes.len() >= MAX_NAMES * share || self.bytes + text.len() > MAX_BYTES * share {
             self.ignored.beyond_limits += 1;
             return News::default();
         }
@@ -296,16 +297,16 @@ impl State {
         }
     }
 
-    pub(super) fn readers(&self, key: &TopicKey) -> Option<Vec<Reader>> {
+    /// Given out one by one: a stranger may have declared any number, and only a few decide.
+    pub(super) fn readers(&self, key: &TopicKey) -> Option<impl Iterator<Item = Reader<'_>>> {
         if self.incomplete.contains(&key.topic) {
             return None;
         }
         let readers = self.endpoints(EntityKind::Subscription, key);
-        let reader = |known: &Arc<Known>| Reader {
+        Some(readers.map(|known| Reader {
             gid: known.gid,
-            backends: known.endpoint.backends.clone(),
-        };
-        Some(readers.map(reader).collect())
+            backends: known.endpoint.backends.as_deref(),
+        }))
     }
 
     pub(super) fn count(&self, kind: EntityKind, key: &TopicKey) -> usize {

@@ -13,6 +13,9 @@ pub struct Backend {
     pub metadata: String,
 }
 
+/// Backends that a token may name; nobody has more kinds of memory.
+const MAX_BACKENDS: usize = 16;
+
 /// Characters of a backend's name or metadata that would end it, and what is written instead.
 const ESCAPES: [(char, &str); 4] = [('%', "%25"), (';', "%3B"), (':', "%3A"), ('/', "%2F")];
 
@@ -26,18 +29,23 @@ pub(super) fn format_backends(backends: &[Backend]) -> String {
     format!("{BACKENDS}{}", entries.join(";"))
 }
 
-/// An entry without a colon has no metadata; an empty one is left out.
-pub(super) fn parse_backends(text: &str) -> Vec<Backend> {
-    let entries = text.split(';').filter(|entry| !entry.is_empty());
-    entries
-        .map(|entry| {
-            let (name, metadata) = entry.split_once(':').unwrap_or((entry, ""));
-            Backend {
-                name: unescape(name),
-                metadata: unescape(metadata),
-            }
-        })
-        .collect()
+/// An entry without a colon has no metadata; an empty one is left out, and so is a name that was there before. `None` when there
+/// are too many.
+pub(super) fn parse_backends(text: &str) -> Option<Vec<Backend>> {
+    let mut backends: Vec<Backend> = Vec::new();
+    for entry in text.split(';').filter(|entry| !entry.is_empty()) {
+        let (name, metadata) = entry.split_once(':').unwrap_or((entry, ""));
+        let name = unescape(name);
+        if backends.iter().any(|known| known.name == name) {
+            continue;
+        }
+        if backends.len() == MAX_BACKENDS {
+            return None;
+        }
+        let metadata = unescape(metadata);
+        backends.push(Backend { name, metadata });
+    }
+    Some(backends)
 }
 
 fn escape(text: &str) -> String {
@@ -68,4 +76,21 @@ fn unescape(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_so_many_backends_and_each_once() {
+        let name = |number| format!("b{number}:{number}");
+        let names = |count: usize| (0..count).map(name).collect::<Vec<_>>().join(";");
+        let most = parse_backends(&names(MAX_BACKENDS)).unwrap();
+        assert_eq!(most.len(), MAX_BACKENDS);
+        assert_eq!(parse_backends(&names(MAX_BACKENDS + 1)), None);
+        let same = parse_backends(&"a:1;a:2;;".repeat(500)).unwrap();
+        assert_eq!(same.len(), 1);
+        assert_eq!(same[0].metadata, "1");
+    }
 }

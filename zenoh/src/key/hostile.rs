@@ -43,7 +43,7 @@ proptest! {
         let backends = vec![Backend { name, metadata }];
         let text = format_backends(&backends);
         prop_assert!(!text.contains('/'));
-        prop_assert_eq!(parse_backends(text.strip_prefix(BACKENDS).unwrap()), backends);
+        prop_assert_eq!(parse_backends(text.strip_prefix(BACKENDS).unwrap()), Some(backends));
     }
 
     #[test]

@@ -182,6 +182,9 @@ pub enum TokenError {
         /// What is wrong with it.
         source: QosTextError,
     },
+    /// It names more buffer backends than anybody has.
+    #[error("liveliness token {0:?} names more than 16 buffer backends")]
+    TooManyBackends(String),
 }
 
 impl fmt::Display for Token {
@@ -275,9 +278,11 @@ impl FromStr for Token {
             EntityKind::Service => Entity::Service(endpoint()?),
             EntityKind::Client => Entity::Client(endpoint()?),
         };
-        let backends = parts
-            .find_map(|part| part.strip_prefix(BACKENDS))
-            .map(parse_backends);
+        let backends = parts.find_map(|part| part.strip_prefix(BACKENDS));
+        let too_many = || TokenError::TooManyBackends(token.to_owned());
+        let backends = backends
+            .map(|text| parse_backends(text).ok_or_else(too_many))
+            .transpose()?;
         if let Entity::Publisher(endpoint) | Entity::Subscription(endpoint) = &mut entity {
             endpoint.backends = backends;
         }
