@@ -123,7 +123,11 @@ struct Pending {
 #[derive(Default)]
 struct Sums {
     waiting: Vec<Kind>,
-    matched: MatchedStatus,
+    matched: CountStatus,
+    /// Less than none when one is told to be gone before it is told to be there.
+    current: i64,
+    /// What was told of it last.
+    told: i64,
     qos: CountStatus,
     last_policy: Option<QosPolicy>,
     kind: CountStatus,
@@ -159,17 +163,10 @@ impl Pending {
         };
         self.add(kind, |sums| match change {
             Change::Matched { came: true } => {
-                let matched = &mut sums.matched;
-                matched.total_count += 1;
-                matched.total_count_change += 1;
-                matched.current_count += 1;
-                matched.current_count_change += 1;
+                sums.matched.add(1);
+                sums.current += 1;
             }
-            Change::Matched { came: false } => {
-                let matched = &mut sums.matched;
-                matched.current_count = matched.current_count.saturating_sub(1);
-                matched.current_count_change -= 1;
-            }
+            Change::Matched { came: false } => sums.current -= 1,
             Change::IncompatibleQos(policy) => {
                 sums.qos.add(1);
                 sums.last_policy = Some(policy);
@@ -215,10 +212,15 @@ impl Pending {
         sums.waiting.retain(|waiting| *waiting != kind);
         Some(match kind {
             Kind::Matched => {
-                let taken = sums.matched;
-                sums.matched.total_count_change = 0;
-                sums.matched.current_count_change = 0;
-                Event::Matched(taken)
+                let count = sums.matched.take();
+                let current = sums.current.max(0);
+                let before = std::mem::replace(&mut sums.told, current);
+                Event::Matched(MatchedStatus {
+                    total_count: count.total_count,
+                    total_count_change: count.total_count_change,
+                    current_count: current.unsigned_abs(),
+                    current_count_change: current - before,
+                })
             }
             Kind::Qos => {
                 let count = sums.qos.take();
@@ -288,6 +290,8 @@ impl Events {
     }
 
     /// The next event, as a future for any executor. Dropping it loses nothing.
+    ///
+    /// There is no event for the end of the session: after it, this waits until it is dropped.
     pub async fn recv_async(&self) -> Event {
         poll_fn(|context| {
             loop {
@@ -455,5 +459,25 @@ mod tests {
         assert_eq!(pending.take(Wait::No), None);
         pending.change(Change::Matched { came: false });
         assert_eq!(pending.take(Wait::No), Some(matched(3, 0, 1, -1)));
+    }
+
+    #[test]
+    fn who_is_gone_before_it_is_told_to_be_there_is_not_there() {
+        for taken_between in [false, true] {
+            let pending = Pending::new();
+            pending.change(Change::Matched { came: false });
+            if taken_between {
+                let Some(Event::Matched(status)) = pending.take(Wait::No) else {
+                    panic!("something changed");
+                };
+                assert_eq!(status, MatchedStatus::default());
+            }
+            pending.change(Change::Matched { came: true });
+            let Some(Event::Matched(status)) = pending.take(Wait::No) else {
+                panic!("something changed");
+            };
+            assert_eq!((status.total_count, status.total_count_change), (1, 1));
+            assert_eq!((status.current_count, status.current_count_change), (0, 0));
+        }
     }
 }
