@@ -107,6 +107,8 @@ impl Window {
 impl Counts {
     /// Calls `watch` with each loss from now on.
     pub(crate) fn watch_losses(&mut self, watch: &LossWatch) {
+        self.loss_watchers
+            .retain(|watcher| watcher.strong_count() > 0);
         self.loss_watchers.push(Arc::downgrade(watch));
     }
 

@@ -10,7 +10,7 @@ use std::{
     mem::{Discriminant, discriminant},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use rosidl_buffer_runtime::{
@@ -410,5 +410,9 @@ impl<M: Message> Inbox<M> {
 impl<M: Message> Ready for Inbox<M> {
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         self.queue.poll_ready(context)
+    }
+
+    fn forget(&self, waker: &Waker) {
+        self.queue.forget(waker);
     }
 }

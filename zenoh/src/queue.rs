@@ -153,6 +153,11 @@ impl<T> Queue<T> {
         Poll::Pending
     }
 
+    /// Whoever has this waker does not wait any more.
+    pub(crate) fn forget(&self, waker: &Waker) {
+        self.lock().wakers.retain(|known| !known.will_wake(waker));
+    }
+
     /// Wakes everybody: a future that was given up would swallow a single call.
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         let wakers = std::mem::take(&mut state.wakers);

@@ -9,7 +9,7 @@ use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::SystemTime,
 };
 
@@ -344,6 +344,10 @@ impl<S: Service> RequestInbox<S> {
 impl<S: Service> Ready for RequestInbox<S> {
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         self.queue.poll_ready(context)
+    }
+
+    fn forget(&self, waker: &Waker) {
+        self.queue.forget(waker);
     }
 }
 

@@ -30,6 +30,10 @@ impl Source {
 pub(crate) trait Ready: Send + Sync {
     /// Whether it is; if not, the waker is woken when it may be.
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Whoever has this waker does not wait any more. For wakers that nobody else has: of two futures of one task, the one that
+    /// ends would silence the other.
+    fn forget(&self, waker: &Waker);
 }
 
 /// Several subscriptions, services and guard conditions, any of which ends a wait.
@@ -88,9 +92,14 @@ impl WaitSet {
 
     /// Takes something out; false if it was not there.
     pub fn remove(&mut self, key: WaitKey) -> bool {
-        let before = self.sources.len();
-        self.sources.retain(|(known, _)| *known != key);
-        self.sources.len() < before
+        let Some(at) = self.sources.iter().position(|(known, _)| *known == key) else {
+            return false;
+        };
+        let (_, source) = self.sources.remove(at);
+        if let Some(source) = source.0.upgrade() {
+            source.forget(&self.waker());
+        }
+        true
     }
 
     /// Waits until something is ready, but not longer than `timeout`. Returns what is, in the order in which it was added; nothing
@@ -100,7 +109,7 @@ impl WaitSet {
     /// waits may still turn out to be undecodable, so that `try_recv` gives nothing.
     pub fn wait(&mut self, timeout: Duration) -> Vec<WaitKey> {
         let deadline = Instant::now().checked_add(timeout);
-        let waker = Waker::from(Arc::clone(&self.signal));
+        let waker = self.waker();
         let mut context = Context::from_waker(&waker);
         loop {
             // Before the look: what comes after it is noticed.
@@ -113,6 +122,24 @@ impl WaitSet {
             if !ready.is_empty() || !self.signal.wait(deadline) {
                 return ready;
             }
+        }
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.signal))
+    }
+}
+
+impl Drop for WaitSet {
+    /// Sources on which nothing happens would keep a waker of each set there ever was.
+    fn drop(&mut self) {
+        let waker = self.waker();
+        for source in self
+            .sources
+            .iter()
+            .filter_map(|(_, source)| source.0.upgrade())
+        {
+            source.forget(&waker);
         }
     }
 }
@@ -183,6 +210,10 @@ impl Ready for Guard {
         }
         add_waker(&mut guard.wakers, context.waker());
         Poll::Pending
+    }
+
+    fn forget(&self, waker: &Waker) {
+        self.lock().wakers.retain(|known| !known.will_wake(waker));
     }
 }
 
@@ -262,5 +293,27 @@ mod tests {
         assert_eq!(set.wait(Duration::ZERO), []);
         drop(two);
         assert_eq!(set.wait(Duration::ZERO), []);
+    }
+
+    #[test]
+    fn sets_that_are_gone_leave_nothing_behind() {
+        let (one, two) = (GuardCondition::new(), GuardCondition::new());
+        let wakers = || (one.0.lock().wakers.len(), two.0.lock().wakers.len());
+        let mut stays = WaitSet::new();
+        stays.add(&one);
+        assert_eq!(stays.wait(Duration::ZERO), []);
+        for _ in 0..3 {
+            let mut set = WaitSet::new();
+            let key = set.add(&one);
+            set.add(&two);
+            assert_eq!(set.wait(Duration::ZERO), []);
+            assert_eq!(wakers(), (2, 1));
+            set.remove(key);
+            assert_eq!(wakers(), (1, 1));
+            drop(set);
+            assert_eq!(wakers(), (1, 0));
+        }
+        one.trigger();
+        assert_eq!(stays.wait(Duration::ZERO).len(), 1);
     }
 }
