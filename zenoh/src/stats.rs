@@ -11,7 +11,7 @@ use crate::key::Gid;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriptionStats {
-    /// Samples that arrived.
+    /// Samples that arrived. A descriptor whose memory could not be had is one, and so is the copy as bytes that came instead.
     pub received: u64,
     /// Samples that never arrived, by the gaps in the publishers' sequence numbers. Those of `rmw_zenoh_cpp` take a number for
     /// each channel that a message goes to, so with several subscriptions that know buffers this grows with each message of

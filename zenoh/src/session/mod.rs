@@ -121,6 +121,9 @@ impl Context {
     /// A Zenoh subscriber on it does not see messages that all subscriptions of this context get as they are; one on another session
     /// sees them, and so does this one when the publisher is told
     /// [not to give them so](crate::PublisherOptions::use_intra_process).
+    ///
+    /// Zenoh calls a callback on this session inside the `publish` that it hears, where the publisher is locked: it must not
+    /// publish on that publisher again, which would wait for itself for ever.
     pub fn zenoh_session(&self) -> &Session {
         self.inner.open.session()
     }
