@@ -237,7 +237,11 @@ fn declare_channel<M: Message>(
             .callback(move |sample| arrived.push(&sample))
             .wait()
     } else {
-        let backends = node.context().backends().clone();
+        // Who sends other memory did not look at what is asked for, and is as one who sends what nobody here knows.
+        let backends = node
+            .context()
+            .backends()
+            .filtered(|name| accepted.iter().any(|accepted| accepted == name));
         session
             .declare_subscriber(name.on(Channel::Buffer(name.gid)))
             .callback(move |sample| arrived.push_described(&sample, &backends))

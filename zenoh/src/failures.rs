@@ -3,7 +3,7 @@
 //! In: how each taking ended. Out: the one time that it is enough. A sample that was lost because it came too late, or whose
 //! publisher is gone, says nothing about the next one. What says that this process will never be able to take the memory is
 //! enough at once; what may pass has to happen several times with one publisher, without a success of its own in between. Whoever
-//! sends memory of a backend that this process does not have looks at one thing only: whether bytes alone are asked for. A peer
+//! sends memory of a backend that was not asked for looks at one thing only: whether bytes alone are asked for. A peer
 //! that lies can bring a subscription back to bytes this way: it could as well declare one that knows no buffers.
 
 use std::collections::{BTreeMap, BTreeSet};

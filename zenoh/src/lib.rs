@@ -42,7 +42,8 @@
 //! [`SubscriptionOptions::acceptable_buffer_backends`], [`PublisherOptions::buffer_backend`] and [`ContextBuilder::backends`] set
 //! something else. [`Publisher::connections`] and [`Subscription::connections`] tell how messages go to and come from each peer,
 //! [`Publisher::stats`] and [`Subscription::stats`] count, and [`Fallback`] lists the reasons for bytes. A subscription that
-//! turns out not to be able to take a memory is announced anew without it; what it lost until then is counted and logged.
+//! turns out not to be able to take a memory is announced anew without it, and one that is sent memory which it did not ask for
+//! asks for bytes alone; what it lost until then is counted and logged.
 //!
 //! [`Publisher::borrow_loaned_message`] lends memory to write a message into that the current subscriptions take as it is.
 //!

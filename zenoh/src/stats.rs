@@ -35,7 +35,7 @@ pub struct SubscriptionStats {
     /// The last reason why such memory could not be had.
     pub last_buffer_loss: Option<String>,
     /// Backends whose memory could not be taken here and is not asked for any more, each with the error. With one among them that
-    /// this process does not have, nothing but bytes is asked for: its publisher did not look at what was.
+    /// was not asked for, nothing but bytes is asked for: its publisher did not look at what was.
     pub given_up: BTreeMap<String, String>,
     /// The publishers heard so far; of more than 1024 the one silent longest is forgotten.
     pub publishers: HashMap<Gid, PublisherStats>,

@@ -204,6 +204,30 @@ fn memory_that_nobody_here_has_is_answered_with_a_wish_for_bytes() {
 }
 
 #[test]
+fn memory_that_is_here_but_was_not_asked_for_is_not_taken() {
+    let (domain, mailbox) = (domain(6), Mailbox::new());
+    let mut registry = mailbox.registry();
+    let shm = rosidl_buffer_runtime::shm::ShmBackend::new().unwrap();
+    registry.register(Arc::new(shm)).unwrap();
+    let (foreign, ours) = foreign_and_ours_with(domain, registry);
+    let node = ours.create_node("viewer").unwrap();
+    let subscription: Subscription<Frame> = node
+        .create_subscription("/frames", patient("mailbox"))
+        .unwrap();
+    let before = subscription.gid();
+    let stranger = Stranger::on(&foreign, domain, Channel::Buffer(before));
+    stranger.put(1, descriptor("shm"));
+    eventually("it is announced anew", || subscription.gid() != before);
+    let stats = subscription.stats();
+    assert_eq!((stats.undecodable, stats.buffers_lost), (1, 0), "{stats:?}");
+    assert!(stats.given_up.keys().eq(["shm"]), "{stats:?}");
+    let new = Stranger::on(&foreign, domain, Channel::Cpu);
+    new.put(2, bytes(2));
+    let received = subscription.recv_timeout(SOON).unwrap().unwrap();
+    assert_eq!(received.message.number, 2);
+}
+
+#[test]
 fn what_fails_while_a_subscription_is_being_made_counts_as_well() {
     let (domain, mailbox) = (domain(5), Mailbox::new());
     mailbox.unavailable.store(true, Ordering::SeqCst);

@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What was measured of one frame, in nanoseconds.
 #[derive(Clone, Copy)]
 pub struct Times {
-    /// From the start of publishing, the event's record included, until the reader has the frame.
+    /// From the start of publishing, the end of writing being put on the stream included, until the reader has the frame.
     pub host: u64,
     /// The same from after the record.
     pub after_record: u64,

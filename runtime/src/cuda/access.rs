@@ -1,7 +1,7 @@
 //! Handles that order work on a buffer by streams, and the copies behind them.
 //!
 //! A [`WriteHandle`] ends by having its stream write the block's word; a [`ReadHandle`] begins by making its stream wait for
-//! that word, unless it is there already, and leaves an event behind. The host waits for nothing.
+//! that word, unless it is there already, and leaves a mark behind. The host waits for nothing.
 
 mod device_source;
 mod foreign;

@@ -16,7 +16,8 @@ pub(crate) const SYSTEM_DEFAULT_DEPTH: u32 = 42;
 /// Whether samples may get lost on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reliability {
-    /// The transport keeps order and does not lose samples.
+    /// The transport keeps order and does not lose samples, unless the history is [`KeepLast`](History::KeepLast) and the link does
+    /// not keep up: then some are dropped, as in `rmw_zenoh_cpp`, and counted where they do not arrive.
     #[default]
     Reliable,
     /// Samples may be lost on a transport that can lose them.
