@@ -32,6 +32,7 @@
 //! * `cuda`: memory of NVIDIA's GPUs (Linux). The driver is opened at run time: a program that has the feature also works without it.
 //! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
 //! * `half`: elements of tensors as `f16` and `bf16` of the crate `half`; `ndarray`: tensors as views of that crate.
+//! * `dlpack`: tensors handed to array libraries (numpy, torch, JAX…) and taken from them, without a copy.
 //! * `conformance`: what every [`BufferBackend`] has to pass, for tests of backends.
 
 #![deny(unsafe_code)]

@@ -8,6 +8,9 @@
 mod array;
 mod choice;
 mod cloud;
+#[cfg(feature = "dlpack")]
+#[allow(unsafe_code)] // pointers of array libraries
+mod dlpack;
 mod dtype;
 mod elements;
 mod encoding;
@@ -23,6 +26,8 @@ pub use cloud::{
     CloudError, CloudParts, CloudView, FieldView, PointCloudMessage, PointFieldMessage,
     PointFieldParts, Points,
 };
+#[cfg(feature = "dlpack")]
+pub use dlpack::{DlDevice, DlTensor, DlpackError};
 pub use dtype::{DType, TypeCode};
 pub use elements::{Elements, ElementsMut, Iter};
 pub use encoding::{Bayer, Encoding, PixelFormat};
