@@ -1,5 +1,6 @@
 //! Tensors of messages, as a library in C sees them.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use rosidl_buffer_runtime::tensor::{
     TensorMessage as _, TensorView, TypeCode,
 };
 
-use crate::capsule::{Legacy, PADDED, READ_ONLY, Versioned};
+use crate::capsule::{Legacy, PADDED, READ_ONLY, Tensor as Inner, Versioned};
 use crate::messages::Tensor;
 
 /// All types whose elements are whole bytes, and those of fewer bits.
@@ -60,20 +61,62 @@ fn places(bytes: &[u8]) -> Vec<Buffer<u8>> {
     places
 }
 
+/// A tensor as a library has it: the pointer, and what it says.
+fn given(tensor: DlTensor) -> (NonNull<Versioned>, Said) {
+    let tensor = tensor.into_raw().cast::<Versioned>();
+    // SAFETY: of `into_raw`, not deleted yet.
+    let said = unsafe { tensor.as_ref() };
+    let Versioned {
+        major,
+        minor,
+        flags,
+        tensor: inner,
+        ..
+    } = *said;
+    (
+        tensor,
+        Said {
+            version: (major, minor),
+            flags,
+            inner,
+        },
+    )
+}
+
+struct Said {
+    version: (u32, u32),
+    flags: u64,
+    inner: Inner,
+}
+
+fn delete(tensor: NonNull<Versioned>) {
+    // SAFETY: of `into_raw`, not deleted yet.
+    let deleter = unsafe { tensor.as_ref() }.deleter.unwrap();
+    // SAFETY: called once.
+    unsafe { deleter(tensor.as_ptr()) };
+}
+
+fn numbers(at: *const i64, rank: i32) -> &'static [i64] {
+    // SAFETY: shape or strides of a tensor that lives, and has so many dimensions.
+    unsafe { std::slice::from_raw_parts(at, usize::try_from(rank).unwrap()) }
+}
+
 /// What a library reads of it.
-fn seen(tensor: &DlTensor) -> Vec<u8> {
-    let shape = tensor.shape();
-    let item = tensor.dtype().item_size().unwrap();
-    let count = shape.iter().product::<i64>();
+fn seen(inner: Inner) -> Vec<u8> {
+    let (shape, strides) = (
+        numbers(inner.shape, inner.ndim),
+        numbers(inner.strides, inner.ndim),
+    );
+    let item = (usize::from(inner.bits) * usize::from(inner.lanes)).div_ceil(8);
     let mut bytes = Vec::new();
-    for number in 0..count {
+    for number in 0..shape.iter().product::<i64>() {
         let (mut rest, mut offset) = (number, 0);
-        for (&size, &stride) in shape.iter().zip(tensor.strides()).rev() {
+        for (&size, &stride) in shape.iter().zip(strides).rev() {
             offset += rest % size * stride;
             rest /= size;
         }
         let offset = usize::try_from(offset).unwrap() * item;
-        let start = std::ptr::with_exposed_provenance::<u8>(tensor.data_address() + offset);
+        let start = inner.data.cast::<u8>().wrapping_add(offset);
         // SAFETY: an element of the tensor, which lives.
         bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(start, item) });
     }
@@ -92,7 +135,6 @@ fn each_type_goes_out_of_each_memory_and_comes_back_in_place() {
             let message =
                 Tensor::from_parts(dtype, shape.into(), strides.into(), byte_offset, data);
             let address = message.data.as_slice().unwrap().as_ptr();
-            address.expose_provenance();
             let tensor = DlTensor::from_message(&message).unwrap();
             assert_eq!(tensor.dtype(), dtype);
             assert_eq!(
@@ -102,12 +144,11 @@ fn each_type_goes_out_of_each_memory_and_comes_back_in_place() {
             assert_eq!(tensor.device(), DlDevice::CPU);
             assert!(tensor.is_read_only());
             assert_eq!(tensor.data_address(), address.addr() + 2 * item);
+            let (raw, said) = given(tensor);
             let rows = [&bytes[2 * item..5 * item], &bytes[7 * item..10 * item]];
-            assert_eq!(seen(&tensor), rows.concat(), "{dtype}");
-
-            let raw = tensor.into_raw();
+            assert_eq!(seen(said.inner), rows.concat(), "{dtype}");
             // SAFETY: of `into_raw`, used once; the data is never written.
-            let tensor = unsafe { DlTensor::from_raw(raw) }.unwrap();
+            let tensor = unsafe { DlTensor::from_raw(raw.cast()) }.unwrap();
             let back: Tensor = tensor.into_message().unwrap();
             let start = back.data.as_slice().unwrap();
             assert_eq!(start.as_ptr().addr(), address.addr() + 2 * item);
@@ -119,45 +160,25 @@ fn each_type_goes_out_of_each_memory_and_comes_back_in_place() {
     }
 }
 
-/// The struct behind a tensor, as C has it.
-fn versioned(tensor: DlTensor) -> &'static mut Versioned {
-    // SAFETY: of `into_raw`; whoever asks for it has it.
-    unsafe { tensor.into_raw().cast().as_mut() }
-}
-
-/// Shape or strides of two dimensions.
-fn numbers(at: *const i64) -> [i64; 2] {
-    // SAFETY: the tensor lives, and has two dimensions.
-    unsafe { *at.cast() }
-}
-
-fn delete(tensor: &'static mut Versioned) {
-    let deleter = tensor.deleter.unwrap();
-    // SAFETY: called once.
-    unsafe { deleter(tensor) };
-}
-
 #[test]
 fn the_struct_is_as_the_header_says() {
     let message = Tensor::from_vec([2, 3], vec![0.0_f32; 6]).unwrap();
-    let tensor = versioned(DlTensor::from_message(&message).unwrap());
-    assert_eq!((tensor.major, tensor.flags), (1, READ_ONLY));
-    assert!(tensor.minor >= 1);
-    let inner = tensor.tensor;
-    assert_eq!(
-        inner.data.cast_const().cast(),
-        message.data.as_slice().unwrap().as_ptr()
-    );
+    let (raw, said) = given(DlTensor::from_message(&message).unwrap());
+    assert_eq!((said.version.0, said.flags), (1, READ_ONLY));
+    assert!(said.version.1 >= 1);
+    let inner = said.inner;
+    let data = message.data.as_slice().unwrap();
+    assert_eq!(inner.data.cast_const().cast(), data.as_ptr());
     assert_eq!(
         (inner.device, inner.ndim, inner.byte_offset),
         ((1, 0), 2, 0)
     );
     assert_eq!((inner.code, inner.bits, inner.lanes), (2, 32, 1));
     assert_eq!(
-        (numbers(inner.shape), numbers(inner.strides)),
-        ([2, 3], [3, 1])
+        (numbers(inner.shape, 2), numbers(inner.strides, 2)),
+        (&[2, 3][..], &[3, 1][..])
     );
-    delete(tensor);
+    delete(raw);
 }
 
 #[test]
@@ -165,7 +186,9 @@ fn a_tensor_without_dimensions_and_one_without_elements_go_out() {
     let message = Tensor::from_vec([], vec![7_u16]).unwrap();
     let tensor = DlTensor::from_message(&message).unwrap();
     assert_eq!((tensor.shape(), tensor.strides()), (&[][..], &[][..]));
-    assert_eq!(seen(&tensor), 7_u16.to_ne_bytes());
+    let (raw, said) = given(tensor);
+    assert_eq!(seen(said.inner), 7_u16.to_ne_bytes());
+    delete(raw);
 
     for shape in [vec![0], vec![2, 0, 3], vec![0, i64::MAX, i64::MAX]] {
         for strides in [vec![], vec![i64::MAX; shape.len()]] {
@@ -187,10 +210,9 @@ fn elements_of_few_bits_say_that_they_start_at_whole_bytes() {
     let fp4 = DType::scalar(TypeCode::Float4E2M1Fn, 4);
     let flags = |dtype: DType| {
         let message = Tensor::from_parts(dtype, vec![2], vec![], 0, vec![0; 64].into());
-        let tensor = versioned(DlTensor::from_message(&message)?);
-        let flags = tensor.flags;
-        delete(tensor);
-        Ok::<_, DlpackError>(flags)
+        let (raw, said) = given(DlTensor::from_message(&message)?);
+        delete(raw);
+        Ok::<_, DlpackError>(said.flags)
     };
     assert_eq!(flags(fp4).unwrap(), READ_ONLY | PADDED);
     assert_eq!(flags(DType { lanes: 2, ..fp4 }).unwrap(), READ_ONLY);
@@ -220,12 +242,12 @@ fn memory_of_its_own_is_writable_and_that_of_others_is_not() {
     let tensor = DlTensor::from_owned(layout, data).unwrap();
     assert!(!tensor.is_read_only());
     assert_eq!(tensor.data_address(), address.addr() + 2);
-    let tensor = versioned(tensor);
-    assert_eq!(tensor.flags, 0);
+    let (raw, said) = given(tensor);
+    assert_eq!(said.flags, 0);
     // SAFETY: four numbers, which nobody else has.
-    unsafe { *tensor.tensor.data.cast::<[u16; 4]>() = [1, 2, 3, 4] };
+    unsafe { *said.inner.data.cast::<[u16; 4]>() = [1, 2, 3, 4] };
     // SAFETY: of `into_raw`; nobody writes it any more.
-    let tensor = unsafe { DlTensor::from_raw(std::ptr::NonNull::from(tensor).cast()) }.unwrap();
+    let tensor = unsafe { DlTensor::from_raw(raw.cast()) }.unwrap();
     let message: Tensor = tensor.into_message().unwrap();
     assert_eq!(
         message.tensor().unwrap().as_slice::<u16>().unwrap(),
@@ -249,11 +271,11 @@ fn memory_of_its_own_is_writable_and_that_of_others_is_not() {
 fn a_message_is_written_in_place() {
     let mut message = Tensor::zeros(DType::I32, [3]).unwrap();
     // SAFETY: the message is not looked at until the tensor is gone.
-    let tensor = versioned(unsafe { DlTensor::from_message_mut(&mut message) }.unwrap());
+    let (raw, said) = given(unsafe { DlTensor::from_message_mut(&mut message) }.unwrap());
     // SAFETY: three numbers, which nobody else looks at.
-    unsafe { *tensor.tensor.data.cast::<[i32; 3]>() = [1, 2, 3] };
+    unsafe { *said.inner.data.cast::<[i32; 3]>() = [1, 2, 3] };
     assert!(message.data.as_mut_slice().is_none()); // the tensor has it too
-    delete(tensor);
+    delete(raw);
     assert_eq!(
         message.tensor().unwrap().as_slice::<i32>().unwrap(),
         [1, 2, 3]
@@ -273,15 +295,15 @@ fn the_older_struct_is_for_writable_tensors() {
     let address = tensor.data_address();
     let raw = tensor.into_raw_legacy().unwrap();
     // SAFETY: of `into_raw_legacy`.
-    let legacy = unsafe { raw.cast::<Legacy>().as_mut() };
+    let legacy = unsafe { raw.cast::<Legacy>().as_ref() };
     let inner = legacy.tensor;
     assert_eq!(
         (inner.data.addr(), inner.ndim, inner.bits),
         (address, 2, 32)
     );
     assert_eq!(
-        (numbers(inner.shape), numbers(inner.strides)),
-        ([2, 1], [1, 1])
+        (numbers(inner.shape, 2), numbers(inner.strides, 2)),
+        (&[2, 1][..], &[1, 1][..])
     );
     // SAFETY: used once.
     let back = unsafe { DlTensor::from_raw_legacy(raw) }.unwrap();
