@@ -1,20 +1,24 @@
-//! A message of a tensor, an image or a cloud: one byte says which, the rest is the payload. What a tensor says is compared with
-//! the slow reference of the runtime's tests; images and clouds are read to the end.
+//! A message of a tensor, an image, a cloud or a compressed image: one byte says which, the rest is the payload. What a tensor says is
+//! compared with the slow reference of the runtime's tests; images and clouds are read to the end; depth that can be decompressed is
+//! compressed once more and comes back as it was.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use rosidl_buffer_runtime::cdr;
 use rosidl_buffer_runtime::tensor::{
-    DType, ImageMessage as _, PointCloudMessage as _, TensorMessage as _, TensorView,
+    CompressedImageMessage as _, Compression, DType, ImageMessage as _, PointCloudMessage as _, TensorMessage as _, TensorView,
 };
 
-use messages::{Cloud, Image, Tensor};
+use messages::{Cloud, CompressedImage, Image, Tensor};
 
 #[path = "../../runtime/tests/tensor/messages.rs"]
 #[allow(dead_code)]
 mod messages;
 #[path = "../../runtime/tests/tensor/reference.rs"]
 mod reference;
+
+/// The limit for compressed images, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Each element as bits, and the last one.
 fn read(view: TensorView<'_>) -> usize {
@@ -38,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((pick, payload)) = bytes.split_first() else {
         return;
     };
-    match pick % 3 {
+    match pick % 4 {
         0 => {
             let Ok(message) = cdr::decode::<Tensor>(payload) else { return };
             let (layout, data) = message.parts();
@@ -51,6 +55,27 @@ fuzz_target!(|bytes: &[u8]| {
                 if let Ok(plane) = image.plane(number) {
                     read(plane);
                 }
+            }
+        }
+        3 => {
+            let Ok(mut message) = cdr::decode::<CompressedImage>(payload) else { return };
+            let mut image = Image::default();
+            if message.decompress_within(&mut image, MOST_BYTES).is_err() {
+                assert_eq!(image, Image::default());
+                return;
+            }
+            assert!(image.data.len() as u64 <= MOST_BYTES);
+            let view = image.image().unwrap();
+            read(view.tensor().unwrap());
+            let Some(codec) = message.compressed_format().unwrap().depth_codec() else { return };
+            if image.encoding == "32FC1" {
+                return; // the inverse of an inverse is not always what it was
+            }
+            let depth = Compression::Depth { codec, max: f32::MAX, quantization: 1.0 };
+            if message.compress(&view, depth).is_ok() {
+                let mut back = Image::default();
+                message.decompress_within(&mut back, MOST_BYTES).unwrap();
+                assert_eq!(back.data, image.data);
             }
         }
         _ => {

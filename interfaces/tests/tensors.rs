@@ -1,11 +1,12 @@
 //! Tensors, images and clouds of this crate have the accessors of the runtime.
 #![allow(clippy::unwrap_used)]
 
-use rosidl_buffer_interfaces::sensor_msgs::msg::{Image, PointCloud2, PointField};
+use rosidl_buffer_interfaces::sensor_msgs::msg::{CompressedImage, Image, PointCloud2, PointField};
 use rosidl_buffer_interfaces::tensor_msgs::msg::ExperimentalTensor;
 use rosidl_buffer_runtime::cdr;
 use rosidl_buffer_runtime::tensor::{
-    ImageMessage as _, PointCloudMessage as _, TensorMessage as _,
+    CompressedImageMessage as _, DepthCodec, ImageMessage as _, PointCloudMessage as _,
+    TensorMessage as _,
 };
 
 #[test]
@@ -26,6 +27,13 @@ fn tensors_images_and_clouds_have_accessors() {
     };
     let pixels = image.image().unwrap();
     assert_eq!(pixels.tensor().unwrap().as_slice::<u8>().unwrap(), [3, 4]);
+
+    let compressed = CompressedImage {
+        format: "16UC1; compressedDepth rvl".to_owned(),
+        ..Default::default()
+    };
+    let format = compressed.compressed_format().unwrap();
+    assert_eq!(format.depth_codec(), Some(DepthCodec::Rvl));
 
     let cloud = PointCloud2 {
         height: 1,

@@ -3,6 +3,7 @@
 pub use core;
 pub use core::option::Option::{self, None, Some};
 pub use core::result::Result::{self, Err, Ok};
+pub use std::string::String;
 pub use std::sync::OnceLock;
 pub use std::vec::Vec;
 
@@ -21,8 +22,8 @@ pub use crate::field::{
 pub use crate::message::{GeneratedMessage, Message};
 pub use crate::service::{Event, EventInfo, GeneratedService, Service};
 pub use crate::tensor::{
-    CloudParts, DType, ImageMessage, ImageParts, Layout as TensorLayout, PointCloudMessage,
-    PointFieldMessage, PointFieldParts, TensorMessage,
+    CloudParts, CompressedImageMessage, CompressedParts, DType, ImageMessage, ImageParts,
+    Layout as TensorLayout, PointCloudMessage, PointFieldMessage, PointFieldParts, TensorMessage,
 };
 pub use crate::well_known::{ServiceEventInfoMessage, Time, TimeMessage, UuidMessage};
 #[cfg(feature = "serde")]

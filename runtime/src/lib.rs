@@ -33,6 +33,7 @@
 //! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
 //! * `half`: elements of tensors as `f16` and `bf16` of the crate `half`; `ndarray`: tensors as views of that crate.
 //! * `dlpack`: tensors handed to array libraries (numpy, torch, JAX…) and taken from them, without a copy.
+//! * `image`: compressed images (JPEG, PNG, depth) decoded and encoded, and images in the types of that crate.
 //! * `conformance`: what every [`BufferBackend`] has to pass, for tests of backends.
 
 #![deny(unsafe_code)]

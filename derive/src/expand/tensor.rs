@@ -27,6 +27,12 @@ const IMAGE: [(&str, &str); 7] = [
     ("data", "…Buffer<u8>"),
 ];
 
+const COMPRESSED_IMAGE: [(&str, &str); 3] = [
+    ("header", ""),
+    ("format", "…String"),
+    ("data", "…Buffer<u8>"),
+];
+
 const POINT_FIELD: [(&str, &str); 4] = [
     ("name", "…String"),
     ("offset", "u32"),
@@ -105,6 +111,28 @@ pub(super) fn expand(message: &Message) -> Option<TokenStream> {
                             data: &self.#data,
                         }
                     }
+                    fn set_parts(&mut self, __parts: __rt::ImageParts<'_>) {
+                        self.#height = __parts.height;
+                        self.#width = __parts.width;
+                        self.#encoding = __rt::String::from(__parts.encoding);
+                        self.#is_bigendian = u8::from(__parts.is_bigendian);
+                        self.#step = __parts.step;
+                        self.#data = __rt::Buffer::clone(__parts.data);
+                    }
+                }
+            })
+        }
+        "sensor_msgs/msg/CompressedImage" if has_fields(message, &COMPRESSED_IMAGE) => {
+            let (format, data) = (fields[1], fields[2]);
+            Some(quote! {
+                impl __rt::CompressedImageMessage for #ident {
+                    fn parts(&self) -> __rt::CompressedParts<'_> {
+                        __rt::CompressedParts { format: &self.#format, data: &self.#data }
+                    }
+                    fn set_parts(&mut self, __parts: __rt::CompressedParts<'_>) {
+                        self.#format = __rt::String::from(__parts.format);
+                        self.#data = __rt::Buffer::clone(__parts.data);
+                    }
                 }
             })
         }
@@ -112,6 +140,14 @@ pub(super) fn expand(message: &Message) -> Option<TokenStream> {
             let (name, offset, datatype, count) = (fields[0], fields[1], fields[2], fields[3]);
             Some(quote! {
                 impl __rt::PointFieldMessage for #ident {
+                    fn from_parts(__parts: __rt::PointFieldParts<'_>) -> Self {
+                        Self {
+                            #name: __rt::String::from(__parts.name),
+                            #offset: __parts.offset,
+                            #datatype: __parts.datatype,
+                            #count: __parts.count,
+                        }
+                    }
                     fn parts(&self) -> __rt::PointFieldParts<'_> {
                         __rt::PointFieldParts {
                             name: &self.#name,
@@ -126,6 +162,7 @@ pub(super) fn expand(message: &Message) -> Option<TokenStream> {
         "sensor_msgs/msg/PointCloud2" if has_fields(message, &CLOUD) => {
             let (height, width, is_bigendian) = (fields[1], fields[2], fields[4]);
             let (points, point_step, row_step, data) = (fields[3], fields[5], fields[6], fields[7]);
+            let is_dense = fields[8];
             let field = item_of_vec(&message.fields[3].ty)?;
             Some(quote! {
                 impl __rt::PointCloudMessage for #ident {
@@ -140,6 +177,20 @@ pub(super) fn expand(message: &Message) -> Option<TokenStream> {
                             row_step: self.#row_step,
                             data: &self.#data,
                         }
+                    }
+                    fn set_parts(
+                        &mut self,
+                        __parts: __rt::CloudParts<'_, #field>,
+                        __is_dense: bool,
+                    ) {
+                        self.#height = __parts.height;
+                        self.#width = __parts.width;
+                        self.#points = __rt::Vec::from(__parts.fields);
+                        self.#is_bigendian = __parts.is_bigendian;
+                        self.#point_step = __parts.point_step;
+                        self.#row_step = __parts.row_step;
+                        self.#data = __rt::Buffer::clone(__parts.data);
+                        self.#is_dense = __is_dense;
                     }
                 }
             })

@@ -9,7 +9,9 @@ use thiserror::Error;
 
 use super::dtype::DType;
 use super::error::TensorError;
-use super::scalar::TensorElement;
+use super::point_layout::PointLayout;
+use super::points::Points;
+use super::scalar::{TensorElement, into_buffer};
 use super::shape::Layout;
 use super::view::TensorView;
 use crate::buffer::Buffer;
@@ -34,6 +36,10 @@ pub struct PointFieldParts<'a> {
     note = "it has the fields `name: String`, `offset: u32`, `datatype: u8` and `count: u32`"
 )]
 pub trait PointFieldMessage: Message {
+    /// From the fields as they are, unchecked.
+    #[must_use]
+    fn from_parts(parts: PointFieldParts<'_>) -> Self;
+
     /// The fields as they are, unchecked.
     fn parts(&self) -> PointFieldParts<'_>;
 }
@@ -77,12 +83,69 @@ pub trait PointCloudMessage: Message {
     /// The fields as they are, unchecked.
     fn parts(&self) -> CloudParts<'_, Self::Field>;
 
+    /// Replaces all fields but the header, unchecked. The data is shared, not copied.
+    fn set_parts(&mut self, parts: CloudParts<'_, Self::Field>, is_dense: bool);
+
     /// The points, checked.
     ///
     /// # Errors
     /// As [`CloudView::new`].
     fn cloud(&self) -> Result<CloudView<'_, Self::Field>, CloudError> {
         CloudView::new(self.parts())
+    }
+
+    /// Replaces all fields but the header: points row by row, without padding between rows. The data may be in memory of any
+    /// backend and is moved in; its numbers are in this machine's order. `is_dense` says that no point is invalid, as one with a
+    /// coordinate that is no number.
+    ///
+    /// # Errors
+    /// When the data is shorter than the points, or a row longer than a message can say; the message is as it was then.
+    fn fill_cloud(
+        &mut self,
+        layout: &PointLayout,
+        height: u32,
+        width: u32,
+        data: impl Into<Buffer<u8>>,
+        is_dense: bool,
+    ) -> Result<(), CloudError> {
+        let point_step = layout.point_step();
+        let fields: Vec<_> = layout.fields().map(Self::Field::from_parts).collect();
+        let parts = CloudParts {
+            height,
+            width,
+            fields: &fields,
+            is_bigendian: cfg!(target_endian = "big"),
+            point_step,
+            row_step: width.checked_mul(point_step).ok_or(CloudError::RowStep {
+                width,
+                point_step,
+                row_step: u32::MAX,
+            })?,
+            data: &data.into(),
+        };
+        CloudView::new(parts)?;
+        self.set_parts(parts, is_dense);
+        Ok(())
+    }
+
+    /// As [`fill_cloud`](Self::fill_cloud): one row of points that are made of these fields only, whose memory is moved in.
+    ///
+    /// # Errors
+    /// When ROS 2 has no number for the type, or there are more points than a message can say.
+    fn fill_points<T: TensorElement, const N: usize>(
+        &mut self,
+        names: [&str; N],
+        points: Vec<[T; N]>,
+        is_dense: bool,
+    ) -> Result<(), CloudError> {
+        let layout = PointLayout::packed(&names.map(|name| (name, T::DTYPE)))?;
+        let width = u32::try_from(points.len()).map_err(|_| CloudError::RowStep {
+            width: u32::MAX,
+            point_step: layout.point_step(),
+            row_step: u32::MAX,
+        })?;
+        let data = into_buffer(points.into_flattened());
+        self.fill_cloud(&layout, 1, width, data, is_dense)
     }
 }
 
@@ -131,6 +194,25 @@ pub enum CloudError {
         /// Bytes of a point.
         point_step: u32,
     },
+    /// A type that fields cannot have.
+    #[error(
+        "field `{field}` cannot be {dtype}: sensor_msgs/PointField has integers of up to 32 bits, float32 and float64"
+    )]
+    NoDatatype {
+        /// Which field.
+        field: String,
+        /// What was asked for.
+        dtype: DType,
+    },
+    /// Two fields of one name.
+    #[error("there is a field `{0}` already")]
+    Twice(String),
+    /// More points than there is memory.
+    #[error("the data has room for {points} points, and there are more")]
+    NoRoom {
+        /// Points that have room.
+        points: usize,
+    },
     /// The numbers of a field are no tensor on this machine, or of another type.
     #[error("field `{field}`: {cause}")]
     Tensor {
@@ -177,7 +259,7 @@ impl<F> Clone for CloudView<'_, F> {
 
 impl<F> Copy for CloudView<'_, F> {}
 
-fn dtype(datatype: u8) -> Option<DType> {
+pub(super) fn dtype(datatype: u8) -> Option<DType> {
     Some(match datatype {
         1 => DType::I8,
         2 => DType::U8,
@@ -192,7 +274,7 @@ fn dtype(datatype: u8) -> Option<DType> {
 }
 
 /// A name for an error: a stranger's may be of any length.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     name.chars().take(64).collect()
 }
 
@@ -318,7 +400,7 @@ fn is_swapped(is_bigendian: bool) -> bool {
 }
 
 /// A number of a cloud that was seen to be within its data.
-fn usize_of(number: u64) -> usize {
+pub(super) fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
@@ -348,54 +430,3 @@ impl FieldView<'_> {
         TensorView::with_unit(layout, 1, self.is_swapped, self.data)
     }
 }
-
-/// Numbers of the points of a cloud, row by row.
-#[derive(Debug, Clone)]
-pub struct Points<'a, T, const N: usize> {
-    bytes: &'a [u8],
-    /// Of the fields, in a point.
-    offsets: [usize; N],
-    is_swapped: bool,
-    point_step: usize,
-    row_step: usize,
-    row: u32,
-    column: u32,
-    width: u32,
-    /// 0 if there are no points.
-    height: u32,
-    of: PhantomData<T>,
-}
-
-impl<T: TensorElement, const N: usize> Iterator for Points<'_, T, N> {
-    type Item = [T; N];
-
-    fn next(&mut self) -> Option<[T; N]> {
-        if self.row >= self.height {
-            return None;
-        }
-        let start = usize_of(self.row.into()) * self.row_step
-            + usize_of(self.column.into()) * self.point_step;
-        let mut values = [T::default(); N];
-        for (value, offset) in values.iter_mut().zip(self.offsets) {
-            let bytes = self.bytes.get(start + offset..)?.get(..size_of::<T>())?;
-            *value = T::PLAIN.value(bytes)?;
-            if self.is_swapped {
-                *value = value.swap_bytes();
-            }
-        }
-        self.column += 1;
-        if self.column == self.width {
-            (self.row, self.column) = (self.row + 1, 0);
-        }
-        Some(values)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let rows = u64::from(self.height - self.row);
-        let left = usize_of(rows * u64::from(self.width) - u64::from(self.column));
-        (left, Some(left))
-    }
-}
-
-impl<T: TensorElement, const N: usize> ExactSizeIterator for Points<'_, T, N> {}
-impl<T: TensorElement, const N: usize> core::iter::FusedIterator for Points<'_, T, N> {}

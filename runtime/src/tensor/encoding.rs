@@ -66,7 +66,7 @@ pub struct Encoding {
     channels: u32,
 }
 
-const fn encoding(format: PixelFormat, dtype: DType, channels: u32) -> Encoding {
+pub(super) const fn encoding(format: PixelFormat, dtype: DType, channels: u32) -> Encoding {
     Encoding {
         format,
         dtype,
@@ -157,6 +157,51 @@ impl Encoding {
     /// Bits of a channel.
     pub const fn bit_depth(self) -> u8 {
         self.dtype.bits
+    }
+
+    /// Bytes of a row without padding; `None` if they are more than `step` can say.
+    pub fn packed_step(self, cols: u32) -> Option<u32> {
+        use PixelFormat::{Nv12, Nv21};
+        let cols = match self.format {
+            Nv12 | Nv21 => cols.checked_next_multiple_of(2)?, // a row of colour has whole pairs
+            _ => cols,
+        };
+        let pixel = self.channels.checked_mul(u32::from(self.dtype.bits / 8))?;
+        cols.checked_mul(pixel)
+    }
+
+    /// Bytes that the data of an image takes, all planes included; `None` if they are more than this machine can count. Memory for
+    /// an image that is yet to be written is as long as this.
+    pub fn byte_len(self, rows: u32, cols: u32, step: u32) -> Option<usize> {
+        let first = u64::from(step) * u64::from(rows);
+        let second = match self.second_plane(rows, cols, step) {
+            Some((rows, _, step)) => step.checked_mul(rows.into())?,
+            None => 0,
+        };
+        usize::try_from(first.checked_add(second)?).ok()
+    }
+
+    /// Rows of the second plane, its columns, and the bytes from one row to the next.
+    pub(super) fn second_plane(self, rows: u32, cols: u32, step: u32) -> Option<(u32, u32, u64)> {
+        use PixelFormat::{Nv12, Nv21, Nv24};
+        match self.format {
+            Nv12 | Nv21 => Some((rows.div_ceil(2), cols.div_ceil(2), step.into())),
+            Nv24 => Some((rows, cols, 2 * u64::from(step))),
+            _ => None,
+        }
+    }
+
+    /// The same pixels with integers of so many bits; `None` for other numbers, and if ROS 2 has no such encoding.
+    #[cfg(feature = "image")]
+    pub(super) fn with_depth(self, bits: u32) -> Option<Self> {
+        let dtype = match (self.dtype, bits) {
+            (DType::U8 | DType::U16, 8) => DType::U8,
+            (DType::U8 | DType::U16, 16) => DType::U16,
+            (DType::I8, 8) | (DType::I16, 16) => self.dtype,
+            _ => return None,
+        };
+        let other = encoding(self.format, dtype, self.channels);
+        (Self::parse(&other.to_string()) == Some(other)).then_some(other)
     }
 
     /// Whether the pixels have a colour of their own.

@@ -5,8 +5,9 @@
 
 use thiserror::Error;
 
-use super::encoding::{Encoding, PixelFormat};
+use super::encoding::Encoding;
 use super::error::TensorError;
+use super::scalar::{TensorElement, into_buffer};
 use super::shape::Layout;
 use super::view::TensorView;
 use crate::buffer::Buffer;
@@ -77,6 +78,12 @@ pub enum ImageError {
         /// Which plane, from 0 on.
         number: usize,
     },
+    /// Pixels that the crate `image` does not have.
+    #[cfg(feature = "image")]
+    #[error(
+        "the crate `image` has no pixels that are {0}, or not in the type asked for; `tensor` gives their numbers"
+    )]
+    NoPicture(Encoding),
     /// The pixels are no tensor on this machine.
     #[error(transparent)]
     Tensor(#[from] TensorError),
@@ -106,6 +113,9 @@ pub trait ImageMessage: Message {
     /// The fields as they are, unchecked.
     fn parts(&self) -> ImageParts<'_>;
 
+    /// Replaces all fields but the header, unchecked. The data is shared, not copied.
+    fn set_parts(&mut self, parts: ImageParts<'_>);
+
     /// The pixels, checked.
     ///
     /// # Errors
@@ -113,6 +123,100 @@ pub trait ImageMessage: Message {
     fn image(&self) -> Result<ImageView<'_>, ImageError> {
         ImageView::new(self.parts())
     }
+
+    /// Replaces all fields but the header, as `fillImage` does in C++. The data may be in memory of any backend and is moved in;
+    /// numbers of several bytes are in this machine's order.
+    ///
+    /// # Errors
+    /// As [`ImageView::new`]; the message is as it was then.
+    fn fill_image(
+        &mut self,
+        encoding: &str,
+        rows: u32,
+        cols: u32,
+        step: u32,
+        data: impl Into<Buffer<u8>>,
+    ) -> Result<(), ImageError> {
+        let parts = ImageParts {
+            height: rows,
+            width: cols,
+            encoding,
+            is_bigendian: cfg!(target_endian = "big"),
+            step,
+            data: &data.into(),
+        };
+        ImageView::new(parts)?;
+        self.set_parts(parts);
+        Ok(())
+    }
+
+    /// As [`fill_image`](Self::fill_image), with rows that have no padding, and elements that are moved in whatever their size is.
+    /// The data of any but a `Vec<u8>` cannot be changed in place afterwards.
+    ///
+    /// # Errors
+    /// When the elements are not those of the encoding, and as for [`fill_image`](Self::fill_image).
+    fn fill_pixels<T: TensorElement>(
+        &mut self,
+        encoding: &str,
+        rows: u32,
+        cols: u32,
+        pixels: Vec<T>,
+    ) -> Result<(), ImageError> {
+        let known = known(encoding)?;
+        if known.dtype() != T::DTYPE {
+            return Err(ImageError::Tensor(TensorError::OtherType {
+                is: known.dtype(),
+                asked: T::DTYPE,
+            }));
+        }
+        let step = packed_step(known, cols)?;
+        self.fill_image(encoding, rows, cols, step, into_buffer(pixels))
+    }
+
+    /// As [`fill_pixels`](Self::fill_pixels), with a picture of the crate `image`, whose vector is moved in. Red comes first; grey
+    /// with alpha is `8UC2` or `16UC2`, floats are `32FC3` or `32FC4`.
+    ///
+    /// ```
+    /// use image::{DynamicImage, RgbImage};
+    /// use rosidl_buffer_runtime::tensor::ImageMessage as _;
+    /// # use rosidl_buffer_runtime::{Buffer, BufferMessage};
+    /// # #[derive(Clone, BufferMessage)]
+    /// # #[ros2(package = "std_msgs")]
+    /// # struct Header { frame_id: String }
+    /// # #[derive(Clone, BufferMessage)]
+    /// # #[ros2(package = "sensor_msgs")]
+    /// # struct Image { header: Header, height: u32, width: u32, encoding: String, is_bigendian: u8, step: u32, data: Buffer<u8> }
+    ///
+    /// let picture = DynamicImage::ImageRgb8(RgbImage::new(4, 2));
+    /// let mut message = Image::default();
+    /// message.fill_dynamic_image(picture.clone())?;
+    /// assert_eq!((message.encoding.as_str(), message.step), ("rgb8", 12));
+    /// assert_eq!(message.image()?.to_dynamic_image()?, picture);
+    /// # Ok::<(), rosidl_buffer_runtime::tensor::ImageError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a row is longer than a message can say, or the picture is of a kind that did not exist when this was written.
+    #[cfg(feature = "image")]
+    fn fill_dynamic_image(&mut self, picture: ::image::DynamicImage) -> Result<(), ImageError> {
+        super::pixels::fill(self, picture)
+    }
+}
+
+/// Bytes of a row without padding.
+pub(super) fn packed_step(encoding: Encoding, cols: u32) -> Result<u32, ImageError> {
+    encoding.packed_step(cols).ok_or(ImageError::Step {
+        width: cols,
+        encoding,
+        row: u64::MAX,
+        step: u32::MAX,
+    })
+}
+
+/// The encoding of that name, or an error that shows the start of it: a stranger's may be of any length.
+pub(super) fn known(encoding: &str) -> Result<Encoding, ImageError> {
+    Encoding::parse(encoding)
+        .ok_or_else(|| ImageError::Encoding(encoding.chars().take(64).collect()))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +232,8 @@ struct Plane {
 #[derive(Debug, Clone, Copy)]
 pub struct ImageView<'a> {
     encoding: Encoding,
+    height: u32,
+    width: u32,
     planes: [Option<Plane>; 2],
     is_swapped: bool,
     data: &'a Buffer<u8>,
@@ -146,8 +252,7 @@ impl<'a> ImageView<'a> {
             step,
             ..
         } = image;
-        let encoding = Encoding::parse(image.encoding)
-            .ok_or_else(|| ImageError::Encoding(image.encoding.chars().take(64).collect()))?;
+        let encoding = known(image.encoding)?;
         let size = u64::from(encoding.bit_depth() / 8);
         let pixel = size * u64::from(encoding.channels());
         let fits = |row: Option<u64>, step: u64| match row {
@@ -170,22 +275,15 @@ impl<'a> ImageView<'a> {
                 start,
             })
         };
-        // Rows of the second plane, its columns, and the bytes from one row to the next.
-        let second = match encoding.format() {
-            PixelFormat::Nv12 | PixelFormat::Nv21 => {
-                Some((height.div_ceil(2), width.div_ceil(2), u64::from(step)))
-            }
-            PixelFormat::Nv24 => Some((height, width, 2 * u64::from(step))),
-            _ => None,
-        };
-        let mut needed = Some(first);
-        if let Some((rows, columns, step)) = second {
+        let second = encoding.second_plane(height, width, step);
+        if let Some((_, columns, step)) = second {
             fits(Some(2 * u64::from(columns)), step)?;
-            let bytes = step.checked_mul(rows.into());
-            needed = bytes.and_then(|bytes| first.checked_add(bytes));
         }
         let available = image.data.len();
-        let needed = needed.unwrap_or(u64::MAX);
+        let needed = encoding
+            .byte_len(height, width, step)
+            .and_then(|len| u64::try_from(len).ok())
+            .unwrap_or(u64::MAX);
         if needed > available as u64 {
             return Err(ImageError::TooShort {
                 height,
@@ -203,6 +301,8 @@ impl<'a> ImageView<'a> {
         let data = image.data;
         Ok(Self {
             encoding,
+            height,
+            width,
             planes,
             is_swapped,
             data,
@@ -212,6 +312,21 @@ impl<'a> ImageView<'a> {
     /// How the pixels are encoded.
     pub fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    #[cfg(feature = "image")]
+    pub(super) fn data(&self) -> &'a Buffer<u8> {
+        self.data
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> u32 {
+        self.width
     }
 
     /// The pixels: rows, columns, channels.

@@ -1,4 +1,5 @@
-//! Messages seen as tensors: `tensor_msgs/ExperimentalTensor`, `sensor_msgs/Image` and `sensor_msgs/PointCloud2`.
+//! Messages seen as tensors: `tensor_msgs/ExperimentalTensor`, `sensor_msgs/Image`, `sensor_msgs/CompressedImage` and
+//! `sensor_msgs/PointCloud2`.
 //!
 //! A message comes in, a [`TensorView`] of its bytes goes out: type, shape and strides, and the elements where the host
 //! can read them. Messages come from strangers, so every view passes one [check](Layout::validate) that no arithmetic
@@ -8,6 +9,7 @@
 mod array;
 mod choice;
 mod cloud;
+mod compressed;
 #[cfg(feature = "dlpack")]
 #[allow(unsafe_code)] // pointers of array libraries
 mod dlpack;
@@ -17,6 +19,12 @@ mod encoding;
 mod error;
 mod image;
 mod message;
+#[cfg(feature = "image")]
+mod pixels;
+mod point_layout;
+mod points;
+#[cfg(feature = "image")]
+mod samples;
 mod scalar;
 mod shape;
 mod view;
@@ -24,8 +32,13 @@ mod view;
 pub use choice::{BACKEND_VARIABLE, ChoiceError, choose_backend};
 pub use cloud::{
     CloudError, CloudParts, CloudView, FieldView, PointCloudMessage, PointFieldMessage,
-    PointFieldParts, Points,
+    PointFieldParts,
 };
+pub use compressed::{
+    CompressedFormat, CompressedImageError, CompressedImageMessage, CompressedParts, DepthCodec,
+};
+#[cfg(feature = "image")]
+pub use compressed::{Compression, MOST_BYTES};
 #[cfg(feature = "dlpack")]
 pub use dlpack::{DlDevice, DlTensor, DlpackError};
 pub use dtype::{DType, TypeCode};
@@ -34,6 +47,8 @@ pub use encoding::{Bayer, Encoding, PixelFormat};
 pub use error::TensorError;
 pub use image::{ImageError, ImageMessage, ImageParts, ImageView};
 pub use message::TensorMessage;
+pub use point_layout::PointLayout;
+pub use points::Points;
 pub use scalar::TensorElement;
 pub use shape::{Extent, Layout};
 pub use view::TensorView;

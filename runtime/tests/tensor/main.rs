@@ -5,11 +5,18 @@
 #![allow(clippy::float_cmp)] // numbers are read, not computed
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // small numbers, seen to be
 
+mod builders;
 mod clouds;
+#[cfg(feature = "image")]
+mod compressed;
+#[cfg(feature = "image")]
+mod depth;
 mod images;
 #[cfg(any(feature = "half", feature = "ndarray"))]
 mod interop;
 mod messages;
+#[cfg(feature = "image")]
+mod pixels;
 mod random;
 mod reference;
 mod tensors;

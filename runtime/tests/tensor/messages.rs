@@ -37,6 +37,16 @@ pub(crate) struct Image {
 }
 
 #[derive(Debug, Clone, PartialEq, BufferMessage)]
+#[ros2(package = "sensor_msgs")]
+#[allow(dead_code)] // without the feature `image`
+pub(crate) struct CompressedImage {
+    pub(crate) header: Header,
+    pub(crate) format: String,
+    #[ros2(name = "data")]
+    pub(crate) file: Buffer<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, BufferMessage)]
 #[ros2(package = "sensor_msgs", name = "PointField")]
 pub(crate) struct Column {
     pub(crate) name: std::string::String,
