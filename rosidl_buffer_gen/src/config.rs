@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+use crate::name::{Kind, PackageName};
+
 /// What to generate, from where, to where.
 ///
 /// The whole of a `build.rs`:
@@ -37,6 +39,7 @@ pub struct Config {
     pub(crate) out_dir: Option<PathBuf>,
     pub(crate) cargo_metadata: bool,
     pub(crate) crate_package: Option<CratePackage>,
+    pub(crate) ament: Option<AmentPackage>,
     pub(crate) strict: bool,
     pub(crate) format: bool,
     /// Patterns and what is written above what they match.
@@ -66,6 +69,28 @@ impl fmt::Debug for NameHook {
 pub(crate) struct CratePackage {
     pub(crate) name: String,
     pub(crate) runtime: RuntimeSource,
+}
+
+/// An ament package, for which the crate of its own is written that a Rust node depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct AmentPackage {
+    pub(crate) name: PackageName,
+    /// As Cargo wants it.
+    pub(crate) version: String,
+    pub(crate) license: Option<String>,
+    /// Its interfaces, if these are told and need not be looked for.
+    pub(crate) files: Option<Vec<AmentFile>>,
+    /// Whether there is a crate of `service_msgs`; before Iron the package is not there.
+    pub(crate) has_service_msgs: bool,
+}
+
+/// An interface file of a package that is being built.
+#[derive(Debug, Clone)]
+pub(crate) struct AmentFile {
+    pub(crate) kind: Kind,
+    pub(crate) path: PathBuf,
+    /// The type hashes that ROS 2 made of it in the same build.
+    pub(crate) hashes: Option<PathBuf>,
 }
 
 /// Where a generated package finds the crate `rosidl_buffer_runtime`.
@@ -101,6 +126,7 @@ impl Config {
             out_dir: None,
             cargo_metadata: true,
             crate_package: None,
+            ament: None,
             strict: false,
             format: true,
             derives: Vec::new(),

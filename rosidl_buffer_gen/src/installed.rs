@@ -1,7 +1,8 @@
-//! Compares type hashes with those that ROS 2 installed.
+//! Compares type hashes with those that ROS 2 computed.
 //!
 //! Since Iron there is a file `Name.json` beside each installed interface, which ROS 2 made when it
-//! built the package: its hash, and those of all that it refers to. Where ours are others, messages
+//! built the package: its hash, and those of all that it refers to. In the build of a package it is there
+//! before that is installed. Where ours are others, messages
 //! would not be understood, so a difference is an error. The many that follow from one are told once.
 
 use std::{
@@ -16,11 +17,15 @@ use serde_json::Value;
 use crate::{
     describe::Descriptions,
     diagnostic::{Code, Diagnostic, Diagnostics},
-    load::{Loaded, LoadedFile, LoadedPackage},
+    load::{HashFile, Loaded, LoadedFile, LoadedPackage},
     model::Interfaces,
     name::InterfaceName,
     source::{Location, Source, Span},
 };
+
+/// What to do about files that a build made.
+const CLEAN_BUILD: &str = "ROS 2's rosidl_generator_type_description made the file in this build: remove the \
+     package's build folder and build again";
 
 /// The types of a file and their hashes.
 type Hashes = BTreeMap<InterfaceName, TypeHash>;
@@ -32,8 +37,8 @@ pub(crate) fn check_installed(
     diagnostics: &mut Diagnostics,
 ) {
     let with_hashes = loaded.declarations.iter().filter_map(|(name, file)| {
-        let path = file.installed_hashes.as_deref()?;
-        Some((name, file, path))
+        let hashes = file.hashes.as_ref()?;
+        Some((name, file, hashes))
     });
     let mut with_hashes = with_hashes.peekable();
     if with_hashes.peek().is_none() {
@@ -44,8 +49,8 @@ pub(crate) fn check_installed(
         hashes: Hashes::new(),
     };
     let mut groups = BTreeMap::<InterfaceName, Vec<Mismatch>>::new();
-    for (name, file, path) in with_hashes {
-        match read(name, path) {
+    for (name, file, hashes) in with_hashes {
+        match read(name, hashes.path()) {
             Ok((source, theirs)) => {
                 if let Some(mismatch) = Mismatch::find(name, file, source, theirs, &mut ours) {
                     let group = groups.entry(mismatch.cause.clone()).or_default();
@@ -53,12 +58,16 @@ pub(crate) fn check_installed(
                 }
             }
             Err(error) => {
-                let message = format!("cannot read type hashes from {}: {error}", path.display());
-                diagnostics.push(Diagnostic::new(Code::Unreadable, message).help(format!(
-                    "ROS 2 installs such a file when it builds `{}`: build and install the package \
-                     again, or remove the file, then nothing is compared",
-                    name.package()
-                )));
+                let place = hashes.path().display();
+                let message = format!("cannot read type hashes from {place}: {error}");
+                let package = name.package();
+                diagnostics.push(Diagnostic::new(Code::Unreadable, message).help(match hashes {
+                    HashFile::Installed(_) => format!(
+                        "ROS 2 installs such a file when it builds `{package}`: build and install the \
+                         package again, or remove the file, then nothing is compared"
+                    ),
+                    HashFile::Built(_) => CLEAN_BUILD.to_owned(),
+                }));
             }
         }
     }
@@ -162,12 +171,25 @@ impl<'a> Mismatch<'a> {
             (ours.unwrap_or_default(), theirs.unwrap_or_default())
         };
         let (own, installed) = hashes(&self.subject, ours);
+        let is_built = matches!(self.file.hashes, Some(HashFile::Built(_)));
+        let verb = if is_built {
+            "what ROS 2 computed"
+        } else {
+            "installed"
+        };
         let message = format!(
-            "the type hash of `{}` is {own}, but {installed} is installed",
+            "the type hash of `{}` is {own}, but {installed} is {verb}",
             self.subject
         );
         let package = self.name.package();
-        let mut help = if self.cause == *self.name {
+        let mut help = if self.cause == *self.name && is_built {
+            format!(
+                "{own} is of {}, the other is in the file above. {CLEAN_BUILD}. If it is the same then, \
+                 the two programs understand the text differently, and nodes in Rust and in C++ would not \
+                 talk to each other: please report it with both files",
+                self.file.source.name()
+            )
+        } else if self.cause == *self.name {
             format!(
                 "{} is not what ROS 2 built `{package}` from: the file beside it has the hash of another \
                  version. Build and install the package again, or remove that file, then nothing is \
@@ -190,7 +212,7 @@ impl<'a> Mismatch<'a> {
             )
         };
         if more > 0 {
-            help = format!("{help}. It is the same with {more} more installed files");
+            help = format!("{help}. It is the same with {more} more files of hashes");
         }
         let span = place_of(&self.source, &self.subject, &installed);
         let diagnostic = Diagnostic::new(Code::HashMismatch, message);

@@ -9,6 +9,8 @@
 //! A build script that needs no program may leave `clap` out with `default-features = false`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cli")]
+pub mod ament;
 mod config;
 mod describe;
 mod diagnostic;

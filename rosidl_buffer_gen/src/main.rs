@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use rosidl_buffer_gen::{Config, Error, Report, RuntimeSource};
+use rosidl_buffer_gen::{Config, Error, Report, RuntimeSource, ament};
 
 /// Generates Rust from ROS 2 interface files.
 #[derive(Parser)]
@@ -80,6 +80,37 @@ enum Command {
         #[arg(value_name = "PATH", required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Write the crate `<package>_buffer` of an interface package; for CMake.
+    Ament {
+        /// What rosidl_write_generator_arguments() wrote.
+        #[arg(long, value_name = "FILE")]
+        generator_arguments_file: PathBuf,
+        /// The package's `package.xml`, which has the crate's version and licence.
+        #[arg(long, value_name = "FILE")]
+        package_xml: PathBuf,
+    },
+    /// Write such crates for packages that are installed in the prefixes of `AMENT_PREFIX_PATH` and have
+    /// none, because they were built without `rosidl_generator_buffer_rs`.
+    AmentUnderlay {
+        /// A folder that becomes a prefix: put it into `AMENT_PREFIX_PATH`.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// A package to write a crate for, with those it refers to. Without it, all.
+        #[arg(long = "package", value_name = "NAME")]
+        packages: Vec<String>,
+    },
+    /// Write the crates that generated code needs as they are installed; for CMake.
+    AmentRuntime {
+        /// The folder with the sources of this project.
+        #[arg(long, value_name = "DIR")]
+        repository: PathBuf,
+        /// Where to put `share/<crate>/rust`.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Print a `.cargo/config.toml` with which Cargo finds the crates of the prefixes in
+    /// `AMENT_PREFIX_PATH`, outside of colcon.
+    CargoConfig,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -174,6 +205,15 @@ struct Done {
     output: String,
 }
 
+impl Done {
+    fn told(output: String) -> Self {
+        Self {
+            report: Report::default(),
+            output,
+        }
+    }
+}
+
 fn run(command: Command) -> Result<Done, Error> {
     match command {
         Command::Generate {
@@ -189,13 +229,7 @@ fn run(command: Command) -> Result<Done, Error> {
                 config = config.crate_package(name, runtime.unwrap_or_else(own_version));
             }
             let report = config.generate()?;
-            let output = format!(
-                "interfaces: {}, packages: {}, files written: {}, unchanged: {}\n",
-                report.interfaces(),
-                report.packages().count(),
-                report.files_written(),
-                report.files_unchanged()
-            );
+            let output = counts(&report);
             Ok(Done { report, output })
         }
         Command::Hash { search, types } => {
@@ -226,7 +260,47 @@ fn run(command: Command) -> Result<Done, Error> {
             let output = format!("no errors, interfaces: {}\n", report.interfaces());
             Ok(Done { report, output })
         }
+        Command::Ament {
+            generator_arguments_file,
+            package_xml,
+        } => {
+            let report = ament::generate(&generator_arguments_file, &package_xml)?;
+            let output = counts(&report);
+            Ok(Done { report, output })
+        }
+        Command::AmentUnderlay { out, packages } => {
+            let done = ament::generate_underlay(&ament_prefixes(), &out, &packages)?;
+            let crates = done.packages.iter();
+            let crates = crates.map(|package| format!("written: the crate of {package}\n"));
+            let mut output: String = crates.collect();
+            if done.present > 0 {
+                output += &format!("already there: the crates of {} packages\n", done.present);
+            }
+            Ok(Done::told(output))
+        }
+        Command::AmentRuntime { repository, out } => {
+            let names = ament::write_runtime_crates(&repository, &out)?;
+            Ok(Done::told(format!("crates: {}\n", names.join(", "))))
+        }
+        Command::CargoConfig => ament::cargo_config(&ament_prefixes()).map(Done::told),
     }
+}
+
+fn counts(report: &Report) -> String {
+    format!(
+        "interfaces: {}, packages: {}, files written: {}, unchanged: {}\n",
+        report.interfaces(),
+        report.packages().count(),
+        report.files_written(),
+        report.files_unchanged()
+    )
+}
+
+fn ament_prefixes() -> Vec<PathBuf> {
+    let prefixes = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
+    std::env::split_paths(&prefixes)
+        .filter(|prefix| !prefix.as_os_str().is_empty())
+        .collect()
 }
 
 /// What starts like a version requirement is one; everything else must be a folder.

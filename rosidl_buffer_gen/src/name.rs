@@ -25,6 +25,12 @@ impl PackageName {
     }
 }
 
+/// The crate that is made of an ament package of this name. Not the same name: that one belongs to the
+/// crates of `rosidl_generator_rs`.
+pub(crate) fn crate_name(package: &PackageName) -> String {
+    format!("{package}_buffer")
+}
+
 impl Borrow<str> for PackageName {
     fn borrow(&self) -> &str {
         &self.0

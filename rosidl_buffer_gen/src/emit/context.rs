@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     pub(super) descriptions: &'a Descriptions,
     /// Whether code is laid out for people.
     pub(super) format: bool,
+    /// Whether there is a type for the information in a service's events.
+    pub(super) has_event_info: bool,
 }
 
 impl Context<'_> {
@@ -37,8 +39,19 @@ impl Context<'_> {
         if target.package() == from.package() && target.kind() == from.kind() {
             return quote!(super::#name);
         }
+        if target.package() == from.package() {
+            return quote!(super::super::#kind::#name);
+        }
         let package = format_ident!("{}", rust_name(target.package().as_str()));
         quote!(super::super::super::#package::#kind::#name)
+    }
+
+    /// The attribute of services and actions for the type in their events; without it, it is the runtime's.
+    pub(super) fn event_info(&self, from: &InterfaceName) -> Option<TokenStream> {
+        self.has_event_info.then(|| {
+            let path = self.path(&InterfaceName::event_info(), from);
+            quote!(event_info = #path)
+        })
     }
 
     /// The attributes that tell a type from all others.

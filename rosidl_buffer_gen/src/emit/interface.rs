@@ -62,12 +62,12 @@ fn service(name: &InterfaceName, declaration: &Declaration, context: &Context<'_
     let identity = context.identity(name);
     let source = source(declaration);
     let parts = parts(name, context);
-    let event_info = context.path(&InterfaceName::event_info(), name);
+    let event_info = context.event_info(name);
     let event = context.ident(&name.with("_Event"));
     quote! {
         #[doc = #doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, ::rosidl_buffer_runtime::Service)]
-        #[ros2(#identity, #source, #(#parts,)* event_info = #event_info)]
+        #[ros2(#identity, #source, #(#parts,)* #event_info)]
         pub struct #ident;
 
         pub type #event = ::rosidl_buffer_runtime::service::Event<#ident>;
@@ -83,7 +83,7 @@ fn action(name: &InterfaceName, declaration: &Declaration, context: &Context<'_>
     let parts = parts(name, context);
     let goal_id = context.path(&InterfaceName::goal_id(), name);
     let time = context.path(&InterfaceName::time(), name);
-    let event_info = context.path(&InterfaceName::event_info(), name);
+    let event_info = context.event_info(name);
     let runtime = quote!(::rosidl_buffer_runtime::action);
     let (mut aliases, mut events) = (TokenStream::new(), TokenStream::new());
     let mut alias = |suffix: &str| {
@@ -107,7 +107,7 @@ fn action(name: &InterfaceName, declaration: &Declaration, context: &Context<'_>
         #[doc = #doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, ::rosidl_buffer_runtime::Action)]
         #[ros2(
-            #identity, #source, #(#parts,)* goal_id = #goal_id, time = #time, event_info = #event_info
+            #identity, #source, #(#parts,)* goal_id = #goal_id, time = #time, #event_info
         )]
         pub struct #ident;
 

@@ -5,6 +5,7 @@
 //! here and nothing can fail on input.
 
 mod context;
+mod dependencies;
 mod definition;
 mod doc;
 mod interface;
@@ -41,14 +42,21 @@ pub(crate) fn emit(
     let mut packages = Vec::new();
     let mut jobs = Vec::new();
     let crate_package = config.crate_package.as_ref();
-    let sources = PathBuf::from(if crate_package.is_some() { "src" } else { "" });
+    let ament = config.ament.as_ref();
+    let is_crate = crate_package.is_some() || ament.is_some();
+    let sources = PathBuf::from(if is_crate { "src" } else { "" });
+    let mut kinds_of_crate = Vec::new();
     for (package, placement) in &interfaces.packages {
         if *placement != Placement::Emitted {
             continue;
         }
         let module = rust_name(package.as_str());
         let folder_name = folder_name(&module);
-        let folder = sources.join(&folder_name);
+        // An ament package has a crate of its own, and needs no module in it.
+        let folder = match ament {
+            Some(_) => sources.clone(),
+            None => sources.join(&folder_name),
+        };
         let mut kinds = Vec::new();
         for kind in Kind::ALL {
             let declarations = interfaces.declarations.iter();
@@ -73,6 +81,10 @@ pub(crate) fn emit(
             });
             kinds.push(kind.as_str());
         }
+        if ament.is_some() {
+            kinds_of_crate = kinds;
+            continue;
+        }
         if kinds.is_empty() {
             continue;
         }
@@ -90,8 +102,21 @@ pub(crate) fn emit(
         interfaces,
         descriptions,
         format: config.format,
+        has_event_info: ament.is_none_or(|ament| ament.has_service_msgs),
     };
     files.extend(emit_all(&jobs, &context));
+    if let Some(ament) = ament {
+        let dependencies = dependencies::of(ament, interfaces);
+        files.push(OutputFile {
+            path: "src/lib.rs".into(),
+            text: scaffold::ament_lib(ament.name.as_str(), &kinds_of_crate),
+        });
+        files.push(OutputFile {
+            path: "Cargo.toml".into(),
+            text: scaffold::ament_cargo_toml(ament, dependencies),
+        });
+        return files;
+    }
     let root = scaffold::interfaces(&packages);
     match crate_package {
         None => files.push(OutputFile {

@@ -1,8 +1,13 @@
 //! The files whose text is mostly fixed, from the templates.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 
-use crate::config::{CratePackage, RuntimeSource};
+use crate::{
+    config::{AmentPackage, CratePackage, RuntimeSource},
+    name::{PackageName, crate_name},
+};
 
 /// The oldest Rust that can build generated code.
 const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -50,6 +55,25 @@ struct CargoToml<'a> {
     runtime: String,
 }
 
+#[derive(Template)]
+#[template(path = "ament_lib.rs", escape = "none")]
+struct AmentLib<'a> {
+    name: &'a str,
+    kinds: &'a [&'static str],
+}
+
+#[derive(Template)]
+#[template(path = "ament_manifest.toml", escape = "none")]
+struct AmentCargoToml<'a> {
+    name: String,
+    package: &'a str,
+    version: String,
+    license: Option<String>,
+    rust_version: &'a str,
+    runtime_version: &'a str,
+    dependencies: Vec<String>,
+}
+
 /// The file that declares a module for each package.
 pub(super) fn interfaces(packages: &[Entry]) -> String {
     rendered(&Interfaces { packages })
@@ -83,6 +107,26 @@ pub(super) fn cargo_toml(package: &CratePackage) -> String {
             source.0,
             toml_string(&source.1)
         ),
+    })
+}
+
+/// The root of the crate of an ament package.
+pub(super) fn ament_lib(name: &str, kinds: &[&'static str]) -> String {
+    rendered(&AmentLib { name, kinds })
+}
+
+pub(super) fn ament_cargo_toml(
+    package: &AmentPackage,
+    dependencies: BTreeSet<&PackageName>,
+) -> String {
+    rendered(&AmentCargoToml {
+        name: crate_name(&package.name),
+        package: package.name.as_str(),
+        version: toml_string(&package.version),
+        license: package.license.as_deref().map(toml_string),
+        rust_version: RUST_VERSION,
+        runtime_version: env!("CARGO_PKG_VERSION"),
+        dependencies: dependencies.into_iter().map(crate_name).collect(),
     })
 }
 

@@ -96,7 +96,7 @@ impl Loader<'_> {
             let file = LoadedFile {
                 source,
                 language: Language::Ros,
-                installed_hashes: None,
+                hashes: None,
                 span,
                 is_embedded: true,
             };

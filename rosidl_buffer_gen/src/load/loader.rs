@@ -2,16 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::PathBuf,
+    path::Path,
     sync::Arc,
 };
 
-use super::{Loaded, LoadedFile, LoadedMessage, LoadedPackage, skipped_package, unreadable};
+use super::{HashFile, Loaded, LoadedFile, LoadedMessage, LoadedPackage, skipped_package, unreadable};
 use crate::{
     config::Config,
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Placement,
-    name::{InterfaceName, Kind, PackageName},
+    name::{InterfaceName, Kind, PackageName, crate_name},
     package::{InterfaceFile, Language, Package, Places, Root},
     source::{Location, Source},
     suggest::closest,
@@ -44,7 +44,7 @@ pub(super) struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     pub(super) fn new(config: &'a Config, diagnostics: &'a mut Diagnostics) -> Self {
-        let places = Places::open(&config.search_paths, &config.ament_prefixes, diagnostics);
+        let places = Places::open(config, diagnostics);
         let mut loaded = Loaded {
             missing_prefixes: places.missing_prefixes().to_vec(),
             ..Loaded::default()
@@ -229,6 +229,11 @@ impl<'a> Loader<'a> {
         if let Some((_, path)) = self.config.extern_paths.iter().find(is_named) {
             return Placement::Extern(path.clone());
         }
+        if let Some(ament) = &self.config.ament
+            && ament.name != *package
+        {
+            return Placement::Extern(format!("::{}", crate_name(package)));
+        }
         if self.is_bundled_elsewhere(package) {
             return Placement::Extern(format!(
                 "::{INTERFACES_CRATE}::{}",
@@ -290,12 +295,16 @@ impl<'a> Loader<'a> {
 
     fn load_file(&mut self, package: &PackageName, file: &InterfaceFile) {
         let place = file.location.display();
-        let mut installed_hashes = None;
+        let mut hashes = None;
         if let Location::File(path) = &file.location {
             self.loaded.inputs.push(path.clone());
             let beside = path.with_extension("json");
-            installed_hashes = beside.exists().then_some(beside);
-            self.loaded.inputs.extend(installed_hashes.clone());
+            hashes = match &file.built_hashes {
+                Some(built) => Some(HashFile::Built(built.clone())),
+                None => beside.exists().then_some(HashFile::Installed(beside)),
+            };
+            let watched = hashes.as_ref().map(HashFile::path);
+            self.loaded.inputs.extend(watched.map(Path::to_owned));
         }
         let name = match file.language {
             Language::Ros => InterfaceName::of_file(package.clone(), file.kind, &file.stem),
@@ -326,7 +335,7 @@ impl<'a> Loader<'a> {
                 return;
             }
         };
-        self.load_text(name, file.language, source, installed_hashes);
+        self.load_text(name, file.language, source, hashes);
     }
 
     fn load_text(
@@ -334,7 +343,7 @@ impl<'a> Loader<'a> {
         name: InterfaceName,
         language: Language,
         source: Source,
-        installed_hashes: Option<PathBuf>,
+        hashes: Option<HashFile>,
     ) {
         let trees = if self.texts_only {
             Vec::new()
@@ -364,7 +373,7 @@ impl<'a> Loader<'a> {
         let file = LoadedFile {
             source,
             language,
-            installed_hashes,
+            hashes,
             span,
             is_embedded: false,
         };

@@ -8,7 +8,7 @@ mod loader;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -63,8 +63,8 @@ impl Loaded {
             inputs.add(&name.to_string());
             inputs.add(file.source.name());
             inputs.add(file.source.text());
-            if let Some(path) = &file.installed_hashes {
-                inputs.add_state(path);
+            if let Some(hashes) = &file.hashes {
+                inputs.add_state(hashes.path());
             }
         }
         inputs
@@ -120,12 +120,29 @@ impl LoadedPackage {
     }
 }
 
+/// A file in which ROS 2 has type hashes.
+#[derive(Debug)]
+pub(crate) enum HashFile {
+    /// It lies beside an interface that is installed.
+    Installed(PathBuf),
+    /// It was made of the interface in the build that goes on.
+    Built(PathBuf),
+}
+
+impl HashFile {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Installed(path) | Self::Built(path) => path,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct LoadedFile {
     pub(crate) source: Arc<Source>,
     pub(crate) language: Language,
-    /// The file beside it, if there is one, in which ROS 2 installs type hashes.
-    pub(crate) installed_hashes: Option<PathBuf>,
+    /// What ROS 2 says that the type hashes are, if it does.
+    pub(crate) hashes: Option<HashFile>,
     /// The place of the definition in the text.
     pub(crate) span: Span,
     /// Whether the settings give the definition.

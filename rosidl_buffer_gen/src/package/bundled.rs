@@ -40,6 +40,7 @@ pub(super) fn list(package: &PackageName) -> Listing {
             language: Language::Ros,
             stem,
             location,
+            built_hashes: None,
         })
     });
     Listing {

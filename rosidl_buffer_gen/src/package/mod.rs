@@ -19,6 +19,7 @@ use crate::{
 };
 pub(crate) use bundled::message as bundled_message;
 use index::Index;
+pub(crate) use manifest::texts as manifest_texts;
 pub(crate) use places::Places;
 pub(crate) use root::{Root, Skipped};
 
@@ -37,6 +38,8 @@ pub(crate) enum Place {
     Folder(PathBuf),
     /// One file that is in no package's folder; it is taken for a package of one message.
     File(PathBuf),
+    /// These files, wherever they are.
+    Listed(Vec<InterfaceFile>),
     Bundled,
 }
 
@@ -48,6 +51,8 @@ pub(crate) struct InterfaceFile {
     /// The file's name without its extension.
     pub(crate) stem: String,
     pub(crate) location: Location,
+    /// The type hashes that ROS 2 made of it in the build that goes on.
+    pub(crate) built_hashes: Option<PathBuf>,
 }
 
 /// What an interface file is written in.
@@ -76,6 +81,12 @@ impl Package {
             Place::File(path) => {
                 return Ok(Listing {
                     files: interface_file(path, None).into_iter().collect(),
+                    folders: Vec::new(),
+                });
+            }
+            Place::Listed(files) => {
+                return Ok(Listing {
+                    files: files.clone(),
                     folders: Vec::new(),
                 });
             }
@@ -115,6 +126,7 @@ impl Package {
     pub(crate) fn describe(&self) -> String {
         match &self.place {
             Place::Folder(path) | Place::File(path) => path.display().to_string(),
+            Place::Listed(_) => "the package that is built".to_owned(),
             Place::Bundled => "bundled".to_owned(),
         }
     }
@@ -135,5 +147,6 @@ fn interface_file(path: &Path, folder: Option<Kind>) -> Option<InterfaceFile> {
         language,
         stem: path.file_stem()?.to_str()?.to_owned(),
         location: Location::File(path.to_owned()),
+        built_hashes: None,
     })
 }

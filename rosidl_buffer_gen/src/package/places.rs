@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{Package, Root};
 use crate::{
+    config::Config,
     diagnostic::{Code, Diagnostic, Diagnostics},
     name::PackageName,
 };
@@ -20,28 +21,30 @@ pub(crate) struct Places {
 impl Places {
     /// Opens what is there. A search path that is not is an error, a prefix that is not is none: so it
     /// is to ROS 2.
-    pub(crate) fn open(
-        search_paths: &[PathBuf],
-        prefixes: &[PathBuf],
-        diagnostics: &mut Diagnostics,
-    ) -> Self {
+    pub(crate) fn open(config: &Config, diagnostics: &mut Diagnostics) -> Self {
         let mut places = Self {
             search_paths: Vec::new(),
             prefixes: Vec::new(),
-            bundled: Root::bundled(),
+            bundled: match config.ament {
+                None => Root::bundled(),
+                Some(_) => Root::bundled_for_events(),
+            },
             missing_prefixes: Vec::new(),
         };
+        places
+            .search_paths
+            .extend(config.ament.as_ref().and_then(Root::listed));
         let mut unreadable = |what: &str, path: &PathBuf, error: std::io::Error| {
             let message = format!("cannot read the {what} {}: {error}", path.display());
             diagnostics.push(Diagnostic::new(Code::Unreadable, message));
         };
-        for path in search_paths {
+        for path in &config.search_paths {
             match Root::open(path) {
                 Ok(root) => places.search_paths.push(root),
                 Err(error) => unreadable("search path", path, error),
             }
         }
-        for path in prefixes {
+        for path in &config.ament_prefixes {
             match Root::installed(path) {
                 Ok(Some(prefix)) => places.prefixes.push(prefix),
                 Ok(None) => places.missing_prefixes.push(path.clone()),

@@ -5,8 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{IDL, Index, Package, Place, bundled, manifest};
-use crate::name::{Kind, PackageName};
+use super::{IDL, Index, Package, Place, bundled, interface_file, manifest};
+use crate::{
+    config::AmentPackage,
+    name::{Kind, PackageName},
+};
+
+/// The packages that services use, which ROS 2 has only since Iron.
+const FOR_EVENTS: [&str; 2] = ["builtin_interfaces", "service_msgs"];
 
 /// Files that say of a folder that colcon is to take no packages from it.
 const IGNORED: [&str; 2] = ["COLCON_IGNORE", "AMENT_IGNORE"];
@@ -143,6 +149,30 @@ impl Root {
             packages: bundled::packages(),
             ..Self::default()
         }
+    }
+
+    /// Those of them without which no service has a type hash. All else comes from where ROS 2 has it.
+    pub(crate) fn bundled_for_events() -> Self {
+        let mut root = Self::bundled();
+        root.packages
+            .retain(|package| FOR_EVENTS.contains(&package.name.as_str()));
+        root
+    }
+
+    /// A package of which each file is told.
+    pub(crate) fn listed(package: &AmentPackage) -> Option<Self> {
+        let files = package.files.as_ref()?.iter().filter_map(|file| {
+            let mut found = interface_file(&file.path, Some(file.kind))?;
+            found.built_hashes.clone_from(&file.hashes);
+            Some(found)
+        });
+        let place = Place::Listed(files.collect());
+        let name = package.name.clone();
+        Some(Self {
+            name: format!("the package `{name}`, which is built"),
+            packages: vec![Package { name, place }],
+            ..Self::default()
+        })
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -1,0 +1,66 @@
+//! What the ament package `rosidl_generator_buffer_rs` asks of this program: see `colcon/`.
+//!
+//! For an interface package that colcon builds, the crate of its own ([`generate`]); the same for packages
+//! that are installed and have none ([`generate_underlay`]); the runtime's crates as they are installed
+//! beside them ([`write_runtime_crates`]); and how a plain `cargo build` finds all these
+//! ([`cargo_config`]). Nothing here knows CMake: arguments are files and folders.
+
+mod arguments;
+mod cargo_config;
+mod manifest;
+mod runtime_crates;
+mod underlay;
+
+use std::path::{Path, PathBuf};
+
+pub use cargo_config::cargo_config;
+pub use runtime_crates::write_runtime_crates;
+pub use underlay::{Underlay, generate_underlay};
+
+use crate::{
+    Config, Error, Report,
+    config::AmentPackage,
+    diagnostic::{Code, Diagnostic},
+};
+use arguments::Arguments;
+use manifest::Manifest;
+
+/// The folder of the index of a prefix that names crates.
+const CRATE_INDEX: &str = "share/ament_index/resource_index/rust_packages";
+
+/// Writes the crate of the interface package that is being built.
+///
+/// `arguments` is the JSON file that `rosidl_write_generator_arguments` of ROS 2 writes. Of it are used
+/// `package_name`, `output_dir`, `idl_tuples`, `ros_interface_files` (the files that people wrote, which
+/// are read instead of the IDL made of them), `ros_interface_dependencies` and
+/// `type_description_tuples`, if ROS 2 has these: then the type hashes are compared.
+///
+/// # Errors
+/// Whatever is wrong with the arguments, `package.xml` and the interfaces; nothing is written then.
+pub fn generate(arguments: &Path, package_xml: &Path) -> Result<Report, Error> {
+    let arguments = Arguments::read(arguments)?;
+    let manifest = Manifest::read(package_xml)?;
+    let has_service_msgs = arguments.package.as_str() == "service_msgs"
+        || arguments.dependencies.contains_key("service_msgs");
+    let mut config = Config::new()
+        .cargo_metadata(false)
+        .ament_prefixes(Vec::<PathBuf>::new())
+        .package(arguments.package.as_str())
+        .out_dir(arguments.output_dir);
+    for folder in arguments.dependencies.into_values() {
+        config = config.search_path(folder);
+    }
+    config.ament = Some(AmentPackage {
+        name: arguments.package,
+        version: manifest.version,
+        license: manifest.license,
+        files: Some(arguments.files),
+        has_service_msgs,
+    });
+    config.generate()
+}
+
+fn unreadable(path: &Path, error: impl std::fmt::Display, help: &str) -> Error {
+    let message = format!("cannot read {}: {error}", path.display());
+    Diagnostic::new(Code::Unreadable, message).help(help).into()
+}
