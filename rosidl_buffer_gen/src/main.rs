@@ -87,7 +87,7 @@ enum Command {
         generator_arguments_file: PathBuf,
         /// The package's `package.xml`, which has the crate's version and licence.
         #[arg(long, value_name = "FILE")]
-        package_xml: PathBuf,
+        package_xml: Option<PathBuf>,
     },
     /// Write such crates for packages that are installed in the prefixes of `AMENT_PREFIX_PATH` and have
     /// none, because they were built without `rosidl_generator_buffer_rs`.
@@ -110,7 +110,12 @@ enum Command {
     },
     /// Print a `.cargo/config.toml` with which Cargo finds the crates of the prefixes in
     /// `AMENT_PREFIX_PATH`, outside of colcon.
-    CargoConfig,
+    CargoConfig {
+        /// A package whose crate is used; those that it needs come along. Without it, all that are there,
+        /// and what is not used is noted in `Cargo.lock`.
+        #[arg(long = "package", value_name = "NAME")]
+        packages: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -264,25 +269,29 @@ fn run(command: Command) -> Result<Done, Error> {
             generator_arguments_file,
             package_xml,
         } => {
-            let report = ament::generate(&generator_arguments_file, &package_xml)?;
+            let report = ament::generate(&generator_arguments_file, package_xml.as_deref())?;
             let output = counts(&report);
             Ok(Done { report, output })
         }
         Command::AmentUnderlay { out, packages } => {
             let done = ament::generate_underlay(&ament_prefixes(), &out, &packages)?;
             let crates = done.packages.iter();
-            let crates = crates.map(|package| format!("written: the crate of {package}\n"));
+            let crates = crates.map(|package| format!("{package}\n"));
             let mut output: String = crates.collect();
-            if done.present > 0 {
-                output += &format!("already there: the crates of {} packages\n", done.present);
-            }
+            output += &format!(
+                "crates written: {}, already there: {}\n",
+                done.packages.len(),
+                done.present
+            );
             Ok(Done::told(output))
         }
         Command::AmentRuntime { repository, out } => {
             let names = ament::write_runtime_crates(&repository, &out)?;
             Ok(Done::told(format!("crates: {}\n", names.join(", "))))
         }
-        Command::CargoConfig => ament::cargo_config(&ament_prefixes()).map(Done::told),
+        Command::CargoConfig { packages } => {
+            ament::cargo_config(&ament_prefixes(), &packages).map(Done::told)
+        }
     }
 }
 

@@ -44,8 +44,13 @@ endif()
 
 # The hashes that ROS 2 computes, since Iron.
 set(_buffer_rs_type_descriptions "")
+set(_buffer_rs_hash_files "")
 if(${rosidl_generate_interfaces_TARGET}__DESCRIPTION_TUPLES)
   set(_buffer_rs_type_descriptions TYPE_DESCRIPTION_TUPLES "${${rosidl_generate_interfaces_TARGET}__DESCRIPTION_TUPLES}")
+  foreach(_buffer_rs_tuple ${${rosidl_generate_interfaces_TARGET}__DESCRIPTION_TUPLES})
+    string(REGEX REPLACE "^[^:]*:" "" _buffer_rs_file "${_buffer_rs_tuple}")
+    list(APPEND _buffer_rs_hash_files "${_buffer_rs_file}")
+  endforeach()
 else()
   message(STATUS
     "rosidl_generator_buffer_rs: this ROS 2 computes no type hashes, those of ${PROJECT_NAME} are compared with none")
@@ -83,11 +88,12 @@ add_custom_command(
     --generator-arguments-file "${_buffer_rs_arguments}"
     --package-xml "${CMAKE_CURRENT_SOURCE_DIR}/package.xml"
   COMMAND "${CMAKE_COMMAND}" -E touch "${_buffer_rs_stamp}"
-  DEPENDS ${_buffer_rs_inputs} "${_buffer_rs_arguments}"
+  DEPENDS ${_buffer_rs_inputs} ${_buffer_rs_hash_files} "${_buffer_rs_arguments}"
   COMMENT "Generating the Rust crate ${_buffer_rs_crate}"
   VERBATIM)
 add_custom_target(${_buffer_rs_target} ALL DEPENDS "${_buffer_rs_stamp}")
 add_dependencies(${rosidl_generate_interfaces_TARGET} ${_buffer_rs_target})
+# It makes the files of hashes, which must not be made for this target a second time.
 if(TARGET ${rosidl_generate_interfaces_TARGET}__rosidl_generator_type_description)
   add_dependencies(${_buffer_rs_target} ${rosidl_generate_interfaces_TARGET}__rosidl_generator_type_description)
 endif()

@@ -72,9 +72,9 @@ impl Arguments {
         }
         let mut dependencies = BTreeMap::new();
         for tuple in list(value, "ros_interface_dependencies")? {
-            let found = tuple.split_once(':').and_then(|(package, idl)| {
-                Some((package, Path::new(idl).parent()?.parent()?))
-            });
+            let found = tuple
+                .split_once(':')
+                .and_then(|(package, idl)| Some((package, Path::new(idl).parent()?.parent()?)));
             let (package, folder) = found.ok_or_else(|| {
                 format!("`{tuple}` in `ros_interface_dependencies` is not `package:file`")
             })?;
@@ -183,15 +183,43 @@ mod tests {
         let right = json!({"package_name": "p", "output_dir": "o", "idl_tuples": ["/r:msg/A.idl"]});
         Arguments::new(&right).unwrap();
         for (key, value, message) in [
-            ("package_name", json!(null), "there is no text `package_name`"),
-            ("package_name", json!("P"), "`P` is not a name for a package"),
+            (
+                "package_name",
+                json!(null),
+                "there is no text `package_name`",
+            ),
+            (
+                "package_name",
+                json!("P"),
+                "`P` is not a name for a package",
+            ),
             ("output_dir", json!([]), "there is no text `output_dir`"),
             ("idl_tuples", json!([]), "names no interface"),
-            ("idl_tuples", json!("x"), "`idl_tuples` is not a list of texts"),
-            ("idl_tuples", json!([1]), "`idl_tuples` is not a list of texts"),
-            ("idl_tuples", json!(["A.idl"]), "`A.idl` in `idl_tuples` is not"),
-            ("idl_tuples", json!(["/r:other/A.idl"]), "other/A.idl is in no folder"),
-            ("ros_interface_dependencies", json!(["q"]), "is not `package:file`"),
+            (
+                "idl_tuples",
+                json!("x"),
+                "`idl_tuples` is not a list of texts",
+            ),
+            (
+                "idl_tuples",
+                json!([1]),
+                "`idl_tuples` is not a list of texts",
+            ),
+            (
+                "idl_tuples",
+                json!(["A.idl"]),
+                "`A.idl` in `idl_tuples` is not",
+            ),
+            (
+                "idl_tuples",
+                json!(["/r:other/A.idl"]),
+                "other/A.idl is in no folder",
+            ),
+            (
+                "ros_interface_dependencies",
+                json!(["q"]),
+                "is not `package:file`",
+            ),
         ] {
             let mut wrong = right.clone();
             wrong[key] = value;

@@ -1,35 +1,42 @@
 //! Where Cargo finds the crates that are installed in prefixes, as a file of its configuration.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
 
-use super::CRATE_INDEX;
+use toml::Table;
+
+use super::{CRATE_INDEX, unreadable};
 use crate::{
     Error,
     diagnostic::{Code, Diagnostic},
+    name::{PackageName, crate_name},
 };
 
 /// The text of a `.cargo/config.toml` with which a `cargo build` outside of colcon takes the crates of
-/// these prefixes, as colcon does: of two of one name the first counts.
+/// these prefixes, as colcon does: of two of one name the first counts. If packages are named, it has
+/// their crates and those that these need, else all.
 ///
 /// # Errors
-/// If there is no crate in the prefixes, or the path of one cannot be written in such a file.
-pub fn cargo_config(prefixes: &[PathBuf]) -> Result<String, Error> {
-    let crates = installed(prefixes);
+/// If there is no crate in the prefixes, or none of a package that is named; if the path of one cannot be
+/// written in such a file.
+pub fn cargo_config(prefixes: &[PathBuf], packages: &[String]) -> Result<String, Error> {
+    let mut crates = installed(prefixes);
     if crates.is_empty() {
-        let places = prefixes.iter().map(|prefix| prefix.display().to_string());
-        let places: Vec<_> = places.collect();
-        let message = match places.as_slice() {
+        let message = match prefixes {
             [] => "AMENT_PREFIX_PATH names no prefix".to_owned(),
-            places => format!("no Rust crates are installed in {}", places.join(", ")),
+            prefixes => format!("no Rust crates are installed in {}", in_words(prefixes)),
         };
         let help = "source the `setup` file of the workspace in which interface packages were built \
                     with rosidl_generator_buffer_rs";
         return Err(Diagnostic::new(Code::BadConfig, message).help(help).into());
+    }
+    if !packages.is_empty() {
+        let needed = needed(&crates, packages, prefixes)?;
+        crates.retain(|name, _| needed.contains(name));
     }
     let mut text = String::from(
         "# Crates of ROS 2 packages, by `rosidl_buffer_gen cargo-config`.\n[patch.crates-io]\n",
@@ -43,6 +50,50 @@ pub fn cargo_config(prefixes: &[PathBuf]) -> Result<String, Error> {
         let _ = writeln!(text, "{name} = {{ path = {} }}", toml_string(path));
     }
     Ok(text)
+}
+
+/// The crates of the packages and those on which they depend.
+fn needed(
+    crates: &BTreeMap<String, PathBuf>,
+    packages: &[String],
+    prefixes: &[PathBuf],
+) -> Result<BTreeSet<String>, Error> {
+    let mut needed = BTreeSet::new();
+    let mut queue = Vec::new();
+    for package in packages {
+        let name = PackageName::new(package).map(|name| crate_name(&name));
+        let Some(name) = name.filter(|name| crates.contains_key(name)) else {
+            let message = format!(
+                "there is no Rust crate of `{package}` in {}",
+                in_words(prefixes)
+            );
+            let help = "build the package with rosidl_generator_buffer_rs, or make only its crate: \
+                        `rosidl_buffer_gen ament-underlay`";
+            return Err(Diagnostic::new(Code::BadConfig, message).help(help).into());
+        };
+        queue.push(name);
+    }
+    while let Some(name) = queue.pop() {
+        let Some(folder) = crates.get(&name) else {
+            continue; // from a registry
+        };
+        if needed.insert(name) {
+            let path = folder.join("Cargo.toml");
+            let help = "the crate is in the index of its prefix: build its package again";
+            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error, help))?;
+            let manifest: Table = text
+                .parse()
+                .map_err(|error: toml::de::Error| unreadable(&path, error.message(), help))?;
+            let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+            queue.extend(dependencies.into_iter().flat_map(Table::keys).cloned());
+        }
+    }
+    Ok(needed)
+}
+
+fn in_words(prefixes: &[PathBuf]) -> String {
+    let places = prefixes.iter().map(|prefix| prefix.display().to_string());
+    places.collect::<Vec<_>>().join(", ")
 }
 
 /// The crates that the indexes of the prefixes have, and their folders.

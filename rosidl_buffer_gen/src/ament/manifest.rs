@@ -26,6 +26,14 @@ impl Manifest {
         })
     }
 
+    /// What stands for a package without one.
+    pub(super) fn unknown() -> Self {
+        Self {
+            version: "0.0.0".to_owned(),
+            license: None,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let versions = manifest_texts(text, "version");
         let numbers = versions.first()?.split('.').map(str::parse);

@@ -33,13 +33,14 @@ const CRATE_INDEX: &str = "share/ament_index/resource_index/rust_packages";
 /// `arguments` is the JSON file that `rosidl_write_generator_arguments` of ROS 2 writes. Of it are used
 /// `package_name`, `output_dir`, `idl_tuples`, `ros_interface_files` (the files that people wrote, which
 /// are read instead of the IDL made of them), `ros_interface_dependencies` and
-/// `type_description_tuples`, if ROS 2 has these: then the type hashes are compared.
+/// `type_description_tuples`, if ROS 2 has these: then the type hashes are compared. The crate has the
+/// version and the licence of `package_xml`; without one, it has version 0.0.0.
 ///
 /// # Errors
 /// Whatever is wrong with the arguments, `package.xml` and the interfaces; nothing is written then.
-pub fn generate(arguments: &Path, package_xml: &Path) -> Result<Report, Error> {
+pub fn generate(arguments: &Path, package_xml: Option<&Path>) -> Result<Report, Error> {
     let arguments = Arguments::read(arguments)?;
-    let manifest = Manifest::read(package_xml)?;
+    let manifest = package_xml.map_or_else(|| Ok(Manifest::unknown()), Manifest::read)?;
     let has_service_msgs = arguments.package.as_str() == "service_msgs"
         || arguments.dependencies.contains_key("service_msgs");
     let mut config = Config::new()

@@ -27,7 +27,14 @@ const CRATES: [(&str, &str); 3] = [
 ];
 
 /// What is not for who only builds the crate.
-const LEFT_OUT: [&str; 5] = ["Cargo.toml", "Cargo.lock", "tests", "benches", "target"];
+const LEFT_OUT: [&str; 6] = [
+    "COLCON_IGNORE",
+    "Cargo.lock",
+    "Cargo.toml",
+    "benches",
+    "target",
+    "tests",
+];
 
 /// Sections of a manifest that hold dependencies.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "build-dependencies"];
@@ -104,9 +111,7 @@ fn alone(mut manifest: Table, workspace: &Table) -> Result<Table, String> {
     let inherited = workspace.get("workspace").and_then(Value::as_table);
     let inherited = inherited.ok_or("the manifest above it has no `workspace`")?;
     let from = |section: &str, key: &str| {
-        let value = inherited
-            .get(section)
-            .and_then(|section| section.get(key));
+        let value = inherited.get(section).and_then(|section| section.get(key));
         let missing = || format!("`{key}` is not in `workspace.{section}`");
         value.cloned().ok_or_else(missing)
     };
@@ -128,7 +133,10 @@ fn alone(mut manifest: Table, workspace: &Table) -> Result<Table, String> {
     }
     write_out_dependencies(&mut manifest, &from)?;
     if let Some(targets) = manifest.get_mut("target").and_then(Value::as_table_mut) {
-        for target in targets.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
+        for target in targets
+            .iter_mut()
+            .filter_map(|(_, value)| value.as_table_mut())
+        {
             target.remove("dev-dependencies");
             write_out_dependencies(target, &from)?;
         }
@@ -223,8 +231,12 @@ mod tests {
 
     #[test]
     fn what_the_workspace_does_not_have() {
-        let manifest = "[dependencies]\nx.workspace = true".parse::<Table>().unwrap();
-        let workspace = "[workspace.dependencies]\ny = '1'".parse::<Table>().unwrap();
+        let manifest = "[dependencies]\nx.workspace = true"
+            .parse::<Table>()
+            .unwrap();
+        let workspace = "[workspace.dependencies]\ny = '1'"
+            .parse::<Table>()
+            .unwrap();
         let error = alone(manifest.clone(), &workspace).unwrap_err();
         assert_eq!(error, "`x` is not in `workspace.dependencies`");
         assert!(alone(manifest, &Table::new()).is_err());

@@ -37,7 +37,11 @@ pub fn generate_underlay(
     packages: &[String],
 ) -> Result<Underlay, Error> {
     // Crates of an earlier run are brought up to date.
-    let others: Vec<_> = prefixes.iter().filter(|prefix| *prefix != out).cloned().collect();
+    let others: Vec<_> = prefixes
+        .iter()
+        .filter(|prefix| *prefix != out)
+        .cloned()
+        .collect();
     let present = installed(&others);
     let found = installed_packages(&others)?;
     let wanted = match packages {

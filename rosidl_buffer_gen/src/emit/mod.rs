@@ -5,8 +5,8 @@
 //! here and nothing can fail on input.
 
 mod context;
-mod dependencies;
 mod definition;
+mod dependencies;
 mod doc;
 mod interface;
 mod message;

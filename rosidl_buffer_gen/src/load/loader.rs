@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{HashFile, Loaded, LoadedFile, LoadedMessage, LoadedPackage, skipped_package, unreadable};
+use super::{
+    HashFile, Loaded, LoadedFile, LoadedMessage, LoadedPackage, skipped_package, unreadable,
+};
 use crate::{
     config::Config,
     diagnostic::{Code, Diagnostic, Diagnostics},

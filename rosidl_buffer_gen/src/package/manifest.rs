@@ -31,7 +31,12 @@ pub(crate) fn texts(manifest: &str, element: &str) -> Vec<String> {
 
 /// The text with the characters that XML cannot have as they are.
 fn unescaped(text: &str) -> String {
-    let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'")];
+    let named = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+    ];
     let text = named
         .iter()
         .fold(text.to_owned(), |text, (name, character)| {
