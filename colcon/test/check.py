@@ -1,0 +1,62 @@
+"""Builds interface packages and a Rust node in colcon workspaces below a folder, and checks what came out.
+
+Called by `colcon/check`, which sets up what this needs. Each check is a function; what went wrong is told with the output of the
+build, and ends the run.
+"""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import standard
+from workspace import Failure, Workspace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+KEPT = ("rosidl_generator_buffer_rs", "buffer_node")
+
+
+def environment(venv):
+    """What builds see of this machine: its tools and cargo's folders, no sourced ROS."""
+    kept = ("HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy", "CARGO_HTTP_CAINFO", "SSL_CERT_FILE")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    cargo = Path(shutil.which("cargo") or sys.exit("there is no cargo")).parent
+    env["PATH"] = f"{venv}/bin:{cargo}:/usr/bin:/bin"
+    env["AMENT_PREFIX_PATH"] = "/usr"
+    env["LANG"] = "C.UTF-8"
+    return env
+
+
+def clear(root):
+    """An empty workspace, but for what cargo compiled in an earlier run."""
+    for path in (root / "src", root / "install", root / "log", *(root / "build").glob("*")):
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.name not in KEPT and path.is_dir():
+            shutil.rmtree(path)
+
+
+def main(folder):
+    env = environment(folder / "venv")
+    clear(folder / "ws")
+    ws = Workspace(folder / "ws", env, cmake_args=[standard.OURS])
+    steps = [
+        ("the generator", lambda: standard.plugin(ws, REPOSITORY)),
+        ("interface packages", lambda: standard.packages(ws, REPOSITORY)),
+        ("a Rust node by colcon, run, and again with its lock file", lambda: standard.node(ws, REPOSITORY)),
+        ("the same by plain cargo", lambda: standard.plain_cargo(ws, REPOSITORY, folder / "plain")),
+        ("again, with nothing changed", lambda: standard.nothing_changed(ws)),
+        ("one file touched, then changed", lambda: standard.one_changed(ws)),
+    ]
+    for title, step in steps:
+        start = time.monotonic()
+        said = step()
+        print(f"ok {time.monotonic() - start:6.1f} s  {title}{f': {said}' if said else ''}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]).resolve())
+    except Failure as failure:
+        sys.exit(f"FAILED: {failure}")

@@ -1,0 +1,129 @@
+"""What goes wrong in a build: each says what a ROS user can do about it, and leaves no half-installed crate."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from layouts import READING, add_generators, fresh
+from standard import binary
+from workspace import expect, expect_in
+
+NO_GENERATORS = "-DROSIDL_GENERATORS="
+
+
+def nothing_of(ws, package):
+    """A package whose build failed has neither a crate nor a marker."""
+    expect(not ws.marker(package).exists(), f"{package} failed, but its crate is in the ament index")
+    expect(not (ws.crate(package) / "Cargo.toml").exists(), f"{package} failed, but there is half a crate at {ws.crate(package)}")
+
+
+def interfaces(base, root):
+    """A file that ROS 2 refuses, and one that it takes and we refuse: both named with their place."""
+    ws = fresh(root, base)
+    add_generators(ws, base)
+    ws.add_texts("theirs_msgs", {"msg/Wrong.msg": "int32 UpperCase\n"})
+    ws.add_texts("ours_msgs", {"msg/Good.msg": "int32 x\n", "msg/Wrong.msg": "int32 x\nMissing y\n"})
+    ws.build("--packages-skip", "theirs_msgs", "ours_msgs", sourced=False)
+    expect_in("UpperCase", ws.build("--packages-select", "theirs_msgs", fails=True))
+    nothing_of(ws, "theirs_msgs")
+    output = ws.build("--packages-select", "ours_msgs", fails=True)
+    expect_in("there is no message `Missing` in the package `ours_msgs`", output)
+    expect_in("Wrong.msg:2:1", output)
+    nothing_of(ws, "ours_msgs")
+
+    wrong = ws.src / "ours_msgs/msg/Wrong.msg"
+    wrong.write_text("int32 x\nGood y\n")
+    ws.build("--packages-select", "ours_msgs")
+    expect(ws.marker("ours_msgs").is_file(), "the corrected package has no crate")
+
+
+def no_cargo(base, root):
+    """Neither cargo nor the program: the generator does not build, and says where to get them."""
+    ws = fresh(root, base)
+    add_generators(ws, base)
+    ws.cmake_args = ws.cmake_args[:1]
+    tools = root / "tools"
+    tools.mkdir()
+    for folder in ("/usr/bin", "/bin"):
+        for tool in Path(folder).iterdir():
+            if tool.name not in ("cargo", "rustc", "rustup") and not (tools / tool.name).exists():
+                (tools / tool.name).symlink_to(tool)
+    venv = base.env["PATH"].split(":")[0]
+    path = {"PATH": f"{venv}:{tools}", "HOME": str(root)}
+    output = ws.build("--packages-select", "rosidl_generator_buffer_rs", sourced=False, fails=True, env=path)
+    expect_in("cargo", output)
+    expect_in("ROSIDL_BUFFER_GEN_EXECUTABLE", output)
+    index = ws.prefix("rosidl_generator_buffer_rs") / "share/ament_index/resource_index/rosidl_generator_packages"
+    expect(not index.exists(), "a generator without a program is in the ament index")
+
+
+def read_only(base, root):
+    """An install space that cannot be written. Root may write anywhere, so a file system that may not be is put there."""
+    ws = fresh(root, base)
+    add_generators(ws, base)
+    ws.build(sourced=False)
+    ws.add_texts("own_msgs", {"msg/Own.msg": "uint8[] data\n"})
+    prefix = ws.prefix("own_msgs")
+    prefix.mkdir()
+    if os.getuid() == 0:
+        command = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+        before = ["unshare", "--mount", "sh", "-c", command, "sh", prefix]
+        if subprocess.run([*map(str, before), "true"], capture_output=True, check=False).returncode:
+            return "skipped, no mount name space may be made here"
+    else:
+        before = []
+        prefix.chmod(0o555)
+    command = [*before, "python3", "-m", "colcon", "build", "--packages-select", "own_msgs", "--cmake-args", *ws.cmake_args]
+    output = ws.run(command, fails=True)
+    prefix.chmod(0o755)
+    expect("Read-only file system" in output or "Permission denied" in output, f"the reason is not told:\n{output}")
+    nothing_of(ws, "own_msgs")
+    return None
+
+
+def no_dependency(base, root):
+    """An underlay that was built without the generator: what to run is told, and works."""
+    under = fresh(root / "under", base, generators=NO_GENERATORS)
+    add_generators(under, base)
+    for name in ("builtin_interfaces", "std_msgs"):
+        under.add_interfaces(base.src / "rosidl_buffer/msg" / name)
+    under.build(sourced=False)
+    expect(not under.crate("std_msgs").exists(), "the underlay should have no crates")
+
+    over = fresh(root / "over", base, underlays=[under.install])
+    over.add_texts("own_msgs", READING)
+    output = over.build(fails=True)
+    expect_in("std_msgs", output)
+    expect_in("ament-underlay", output)
+    nothing_of(over, "own_msgs")
+    made = root / "made"
+    over.run([binary(base), "ament-underlay", "--prefix", under.install, "--out", made])
+    over.env = {**over.env, "AMENT_PREFIX_PATH": f"{made}:{over.env['AMENT_PREFIX_PATH']}"}
+    over.build()
+    expect(over.marker("own_msgs").is_file(), "with crates for the underlay there is still none of own_msgs")
+
+
+def descriptions(base, root):
+    """Type descriptions of ROS 2: equal ones pass, another hash stops the build, none are said once."""
+    ws = fresh(root, base, generators="-DROSIDL_GENERATORS=rosidl_generator_type_description;rosidl_generator_buffer_rs")
+    add_generators(ws, base)
+    ws.add(base.src / "rosidl_buffer/colcon/test/rosidl_generator_type_description")
+    package = ws.add_interfaces(base.src / "rosidl_buffer/msg/builtin_interfaces")
+    folder = package / "descriptions/msg"
+    folder.mkdir(parents=True)
+    texts = {}
+    for name in ("Duration", "Time"):
+        texts[name] = ws.run([binary(base), "describe", f"builtin_interfaces/msg/{name}"], sourced=False)
+        (folder / f"{name}.json").write_text(texts[name])
+    output = ws.build(sourced=False)
+    expect("skip" not in output, f"there are descriptions, but they were skipped:\n{output}")
+    expect(ws.marker("builtin_interfaces").is_file(), "equal descriptions stop the build")
+
+    shutil.rmtree(ws.install / "builtin_interfaces")
+    right = texts["Time"].split("RIHS01_")[1][:8]
+    (folder / "Time.json").write_text(texts["Time"].replace(right, "0123abcd"))
+    output = ws.build("--packages-select", "builtin_interfaces", fails=True)
+    for text in (f"RIHS01_{right}", "RIHS01_0123abcd", "Time.json", "Time.msg"):
+        expect_in(text, output)
+    nothing_of(ws, "builtin_interfaces")
