@@ -173,10 +173,8 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// The session under a subscription was closed.
-    #[error(
-        "the Zenoh session under the subscription to {topic} is closed: nothing more will arrive"
-    )]
+    /// The session under a subscription, or under the events of an endpoint, was closed.
+    #[error("the Zenoh session under {topic} is closed: nothing more will arrive")]
     Closed {
         /// The topic.
         topic: String,

@@ -10,7 +10,7 @@ use std::{
     mem::{Discriminant, discriminant},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use rosidl_buffer_runtime::{
@@ -33,6 +33,7 @@ use crate::{
     queue::{Queue, Taken, Wait},
     stats::SubscriptionStats,
     wait_set::Ready,
+    wakers::{WaitPlace, Waiter},
 };
 
 type ErrorKind = (
@@ -226,9 +227,13 @@ impl<M: Message> Inbox<M> {
     }
 
     /// As [`Inbox::take`] for a future: the next message that can be decoded.
-    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Result<Received<M>>> {
+    pub(crate) fn poll_take(
+        &self,
+        waiter: Waiter,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Received<M>>> {
         for _ in 0..MAX_UNDECODABLE_AT_ONCE {
-            let Poll::Ready(taken) = self.queue.poll_take(context) else {
+            let Poll::Ready(taken) = self.queue.poll_take(waiter, context) else {
                 return Poll::Pending;
             };
             if let Some(result) = self.decode(taken).transpose() {
@@ -407,12 +412,14 @@ impl<M: Message> Inbox<M> {
     }
 }
 
-impl<M: Message> Ready for Inbox<M> {
-    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.queue.poll_ready(context)
+impl<M: Message> WaitPlace for Inbox<M> {
+    fn forget(&self, waiter: Waiter) {
+        self.queue.forget(waiter);
     }
+}
 
-    fn forget(&self, waker: &Waker) {
-        self.queue.forget(waker);
+impl<M: Message> Ready for Inbox<M> {
+    fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
+        self.queue.poll_ready(waiter, context)
     }
 }

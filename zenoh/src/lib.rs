@@ -124,6 +124,7 @@ mod time;
 mod timer;
 mod type_descriptions;
 mod wait_set;
+mod wakers;
 mod worker;
 
 pub use action::{

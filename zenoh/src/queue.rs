@@ -6,11 +6,14 @@
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Instant,
 };
 
-use crate::{later::later, wait_set::add_waker};
+use crate::{
+    later::later,
+    wakers::{WaitPlace, Waiter, Wakers},
+};
 
 /// What a reader finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +51,7 @@ struct State<T> {
     items: VecDeque<T>,
     dropped: u64,
     closed: bool,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
     /// Somebody may sleep in `take` since readers were woken last.
     asleep: bool,
 }
@@ -59,7 +62,7 @@ impl<T> Queue<T> {
             items: VecDeque::new(),
             dropped: 0,
             closed: false,
-            wakers: Vec::new(),
+            wakers: Wakers::default(),
             asleep: false,
         };
         Self {
@@ -132,30 +135,29 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Never gives `Taken::Nothing`.
-    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Taken<T>> {
+    /// Never gives `Taken::Nothing`. When it is ready, no waker of this waiter is left here.
+    pub(crate) fn poll_take(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<Taken<T>> {
         let mut state = self.lock();
         match state.take() {
             Taken::Nothing => {}
             taken => return Poll::Ready(taken),
         }
-        add_waker(&mut state.wakers, context.waker());
+        let replaced = state.wakers.add(waiter, context.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 
     /// Whether [`Queue::take`] would not have to wait.
-    pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.closed || !state.items.is_empty() {
             return Poll::Ready(());
         }
-        add_waker(&mut state.wakers, context.waker());
+        let replaced = state.wakers.add(waiter, context.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
-    }
-
-    /// Whoever has this waker does not wait any more.
-    pub(crate) fn forget(&self, waker: &Waker) {
-        self.lock().wakers.retain(|known| !known.will_wake(waker));
     }
 
     /// Wakes everybody: a future that was given up would swallow a single call.
@@ -168,12 +170,19 @@ impl<T> Queue<T> {
             self.ready.notify_all();
         }
         if !wakers.is_empty() {
-            later(move || wakers.into_iter().for_each(Waker::wake));
+            later(move || wakers.wake());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> WaitPlace for Queue<T> {
+    fn forget(&self, waiter: Waiter) {
+        let gone = self.lock().wakers.remove(waiter);
+        drop(gone);
     }
 }
 
@@ -194,7 +203,7 @@ mod tests {
             Arc,
             atomic::{AtomicUsize, Ordering},
         },
-        task::Wake,
+        task::{Wake, Waker},
         time::Duration,
     };
 
@@ -241,16 +250,17 @@ mod tests {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
         let mut context = Context::from_waker(&waker);
-        let queue = Queue::new(None);
+        let (queue, waiter) = (Queue::new(None), Waiter::new());
+        let mut poll = || queue.poll_take(waiter, &mut context);
         for _ in 0..3 {
-            assert_eq!(queue.poll_take(&mut context), Poll::Pending);
+            assert_eq!(poll(), Poll::Pending);
         }
         queue.push(1);
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert_eq!(queue.poll_take(&mut context), Poll::Ready(Taken::Item(1)));
-        assert_eq!(queue.poll_take(&mut context), Poll::Pending);
+        assert_eq!(poll(), Poll::Ready(Taken::Item(1)));
+        assert_eq!(poll(), Poll::Pending);
         queue.close();
         assert_eq!(count.0.load(Ordering::SeqCst), 2);
-        assert_eq!(queue.poll_take(&mut context), Poll::Ready(Taken::Closed));
+        assert_eq!(poll(), Poll::Ready(Taken::Closed));
     }
 }

@@ -103,6 +103,19 @@ impl Slot {
         }
     }
 
+    /// Nobody wants the answer any more.
+    fn give_up(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        let gone = (
+            state.answer.take(),
+            state.refusal.take(),
+            state.waker.take(),
+        );
+        drop(state);
+        drop(gone);
+    }
+
     /// `None` when the time is over first.
     fn wait(&self) -> Option<Answer> {
         let mut state = self.lock();
@@ -209,10 +222,20 @@ impl<S: Service> Future for Call<S> {
             drop(state);
             return Poll::Ready(pending.decode::<S>(answer));
         }
-        state.waker = Some(context.waker().clone());
+        let replaced = state.waker.replace(context.waker().clone());
         drop(state);
+        drop(replaced);
         self.pending = Some(Ok(pending));
         Poll::Pending
+    }
+}
+
+impl<S: Service> Drop for Call<S> {
+    /// Zenoh keeps the query until its time is over.
+    fn drop(&mut self) {
+        if let Some(Ok(pending)) = &self.pending {
+            pending.slot.give_up();
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::SystemTime,
 };
 
@@ -23,6 +23,7 @@ use crate::{
     payload::contiguous,
     queue::{Queue, Taken, Wait},
     wait_set::Ready,
+    wakers::{WaitPlace, Waiter},
 };
 
 /// Queries that are no requests and are passed over in one go.
@@ -243,9 +244,13 @@ impl<S: Service> RequestInbox<S> {
     }
 
     /// As [`RequestInbox::take`] for a future.
-    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Result<ServiceRequest<S>>> {
+    pub(crate) fn poll_take(
+        &self,
+        waiter: Waiter,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<ServiceRequest<S>>> {
         for _ in 0..MAX_MALFORMED_AT_ONCE {
-            let Poll::Ready(taken) = self.queue.poll_take(context) else {
+            let Poll::Ready(taken) = self.queue.poll_take(waiter, context) else {
                 return Poll::Pending;
             };
             if let Some(result) = self.read(taken).transpose() {
@@ -341,13 +346,14 @@ impl<S: Service> RequestInbox<S> {
     }
 }
 
-impl<S: Service> Ready for RequestInbox<S> {
-    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.queue.poll_ready(context)
+impl<S: Service> WaitPlace for RequestInbox<S> {
+    fn forget(&self, waiter: Waiter) {
+        self.queue.forget(waiter);
     }
 
-    fn forget(&self, waker: &Waker) {
-        self.queue.forget(waker);
+impl<S: Service> Ready for RequestInbox<S> {
+    fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
+        self.queue.poll_ready(waiter, context)
     }
 }
 
@@ -356,6 +362,7 @@ fn decode<S: Service>(
     received: SystemTime,
 ) -> std::result::Result<(S::Request, RequestInfo, Attachment), String> {
     let attachment = query.attachment().map(ZBytes::to_bytes).unwrap_or_default();
+}
     let attachment = Attachment::from_bytes(&attachment).map_err(|error| error.to_string())?;
     let payload = query.payload().ok_or("the request has no payload")?;
     let decode = || cdr::decode_payload::<S::Request>(contiguous(payload.clone()));

@@ -26,6 +26,7 @@ use crate::{
     queue::Wait,
     requests::{RequestInbox, RequestInfo, ServiceRequest, ServiceStats},
     wait_set::{Source, Waitable},
+    wakers::wait_in,
     worker::Jobs,
 };
 
@@ -168,7 +169,8 @@ impl<S: ServiceType> PolledService<S> {
     /// # Errors
     /// As for [`PolledService::recv`].
     pub async fn recv_async(&self) -> Result<ServiceRequest<S>> {
-        std::future::poll_fn(|context| self.inbox.poll_take(context)).await
+        let inbox = &*self.inbox;
+        wait_in(inbox, |waiter, context| inbox.poll_take(waiter, context)).await
     }
 
     /// What was counted since the service was created.

@@ -27,6 +27,7 @@ use crate::{
     queue::Wait,
     stats::SubscriptionStats,
     wait_set::{Source, Waitable},
+    wakers::wait_in,
 };
 
 /// A subscription to messages of one type on one topic.
@@ -135,7 +136,8 @@ impl<M: Message> Subscription<M> {
     /// # Errors
     /// As for [`Subscription::recv`].
     pub async fn recv_async(&self) -> Result<Received<M>> {
-        std::future::poll_fn(|context| self.inbox.poll_take(context)).await
+        let inbox = &*self.inbox;
+        wait_in(inbox, |waiter, context| inbox.poll_take(waiter, context)).await
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox<M>> {

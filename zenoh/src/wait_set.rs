@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::wakers::{WaitPlace, Waiter, Wakers};
+
 /// What a [`WaitSet`] waits for: subscriptions, services that are polled, and guard conditions.
 pub trait Waitable {
     #[doc(hidden)]
@@ -27,13 +29,9 @@ impl Source {
 }
 
 /// Something that becomes ready.
-pub(crate) trait Ready: Send + Sync {
+pub(crate) trait Ready: WaitPlace + Send + Sync {
     /// Whether it is; if not, the waker is woken when it may be.
-    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()>;
-
-    /// Whoever has this waker does not wait any more. For wakers that nobody else has: of two futures of one task, the one that
-    /// ends would silence the other.
-    fn forget(&self, waker: &Waker);
+    fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()>;
 }
 
 /// Several subscriptions, services and guard conditions, any of which ends a wait.
@@ -69,6 +67,7 @@ pub(crate) trait Ready: Send + Sync {
 pub struct WaitSet {
     sources: Vec<(WaitKey, Source)>,
     next: u64,
+    waiter: Waiter,
     signal: Arc<Signal>,
 }
 
@@ -97,7 +96,7 @@ impl WaitSet {
         };
         let (_, source) = self.sources.remove(at);
         if let Some(source) = source.0.upgrade() {
-            source.forget(&self.waker());
+            source.forget(self.waiter);
         }
         true
     }
@@ -109,14 +108,14 @@ impl WaitSet {
     /// waits may still turn out to be undecodable, so that `try_recv` gives nothing.
     pub fn wait(&mut self, timeout: Duration) -> Vec<WaitKey> {
         let deadline = Instant::now().checked_add(timeout);
-        let waker = self.waker();
+        let waker = Waker::from(Arc::clone(&self.signal));
         let mut context = Context::from_waker(&waker);
         loop {
             // Before the look: what comes after it is noticed.
             self.signal.reset();
             let is_ready = |source: &Source| {
                 let source = source.0.upgrade();
-                source.is_some_and(|source| source.poll_ready(&mut context).is_ready())
+                source.is_some_and(|source| source.poll_ready(self.waiter, &mut context).is_ready())
             };
             let ready = ready_ones(&self.sources, is_ready);
             if !ready.is_empty() || !self.signal.wait(deadline) {
@@ -124,22 +123,17 @@ impl WaitSet {
             }
         }
     }
-
-    fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.signal))
-    }
 }
 
 impl Drop for WaitSet {
     /// Sources on which nothing happens would keep a waker of each set there ever was.
     fn drop(&mut self) {
-        let waker = self.waker();
         for source in self
             .sources
             .iter()
             .filter_map(|(_, source)| source.0.upgrade())
         {
-            source.forget(&waker);
+            source.forget(self.waiter);
         }
     }
 }
@@ -177,7 +171,7 @@ impl GuardCondition {
         guard.is_triggered = true;
         let wakers = std::mem::take(&mut guard.wakers);
         drop(guard);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.wake();
     }
 }
 
@@ -193,7 +187,7 @@ struct Guard(Mutex<Condition>);
 #[derive(Debug, Default)]
 struct Condition {
     is_triggered: bool,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
 }
 
 impl Guard {
@@ -202,25 +196,23 @@ impl Guard {
     }
 }
 
+impl WaitPlace for Guard {
+    fn forget(&self, waiter: Waiter) {
+        let gone = self.lock().wakers.remove(waiter);
+        drop(gone);
+    }
+}
+
 impl Ready for Guard {
-    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
         let mut guard = self.lock();
         if std::mem::take(&mut guard.is_triggered) {
             return Poll::Ready(());
         }
-        add_waker(&mut guard.wakers, context.waker());
+        let replaced = guard.wakers.add(waiter, context.waker());
+        drop(guard);
+        drop(replaced);
         Poll::Pending
-    }
-
-    fn forget(&self, waker: &Waker) {
-        self.lock().wakers.retain(|known| !known.will_wake(waker));
-    }
-}
-
-/// Adds a waker, unless it is there.
-pub(crate) fn add_waker(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
     }
 }
 

@@ -270,7 +270,7 @@ fn endpoints_are_told_who_comes_who_goes_and_what_does_not_suit() {
         .unwrap();
     assert!(early.wait_for_publisher(SOON) && publisher.wait_for_subscription(SOON));
     let events = publisher.events();
-    let Some(Event::Matched(status)) = events.try_recv() else {
+    let Some(Event::Matched(status)) = events.try_recv().unwrap() else {
         panic!("those that are there come first");
     };
     assert_eq!(
@@ -281,7 +281,7 @@ fn endpoints_are_told_who_comes_who_goes_and_what_does_not_suit() {
         ),
         (1, 1, 1)
     );
-    assert_eq!(events.try_recv(), None);
+    assert_eq!(events.try_recv().unwrap(), None);
 
     let (called, calls) = channel();
     let callback = early
@@ -293,11 +293,11 @@ fn endpoints_are_told_who_comes_who_goes_and_what_does_not_suit() {
 
     let kind = format!("/%chatter/std_msgs::msg::dds_::String_/{TEXT_HASH}");
     let late = declare(&foreign, domain, 1, "MS", &format!("{kind}/:1:,:,:,:,,"));
-    let Some(Event::Matched(status)) = events.recv_timeout(SOON) else {
+    let Some(Event::Matched(status)) = events.recv_timeout(SOON).unwrap() else {
         panic!("somebody came");
     };
     assert_eq!((status.total_count_change, status.current_count), (1, 2));
-    let Event::IncompatibleQos(status) = block_on(events.recv_async()) else {
+    let Ok(Event::IncompatibleQos(status)) = block_on(events.recv_async()) else {
         panic!("it asks for what we do not offer");
     };
     assert_eq!(
@@ -311,12 +311,12 @@ fn endpoints_are_told_who_comes_who_goes_and_what_does_not_suit() {
         "MS",
         "/%chatter/a::msg::dds_::B_/h/::,:,:,:,,",
     );
-    let Some(Event::IncompatibleType(status)) = events.recv_timeout(SOON) else {
+    let Some(Event::IncompatibleType(status)) = events.recv_timeout(SOON).unwrap() else {
         panic!("it has another type");
     };
     assert_eq!((status.total_count, status.total_count_change), (1, 1));
     drop((late, other_type));
-    let Some(Event::Matched(status)) = events.recv_timeout(SOON) else {
+    let Some(Event::Matched(status)) = events.recv_timeout(SOON).unwrap() else {
         panic!("one went");
     };
     assert_eq!(
@@ -364,9 +364,9 @@ fn a_subscription_is_told_what_got_lost() {
             .unwrap();
         assert!(subscription.recv_timeout(SOON).unwrap().is_some());
     }
-    let Some(Event::MessageLost(status)) = events.recv_timeout(SOON) else {
+    let Some(Event::MessageLost(status)) = events.recv_timeout(SOON).unwrap() else {
         panic!("three are missing");
     };
     assert_eq!((status.total_count, status.total_count_change), (3, 3));
-    assert_eq!(events.try_recv(), None);
+    assert_eq!(events.try_recv().unwrap(), None);
 }

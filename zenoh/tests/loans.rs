@@ -1,4 +1,4 @@
-//! Loaned messages, and waiting for several subscriptions.
+//! Loaned messages.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -8,17 +8,11 @@
 
 mod common;
 
-use std::{
-    sync::{Arc, mpsc::channel},
-    time::Duration,
-};
+use std::sync::{Arc, mpsc::channel};
 
-use common::{Frame, SOON, builder, domain, eventually, text};
+use common::{Frame, SOON, builder, domain, eventually};
 use rosidl_buffer_runtime::{BackendRegistry, Buffer, shm::ShmBackend};
-use rosidl_buffer_zenoh::{
-    GuardCondition, Node, Publisher, PublisherOptions, QosProfile, SubscriptionOptions, WaitSet,
-    zenoh::Wait as _,
-};
+use rosidl_buffer_zenoh::{Node, Publisher, PublisherOptions, QosProfile, SubscriptionOptions};
 
 /// A node with shared memory of its own.
 fn node(test: u32, shm: &ShmBackend) -> Node {
@@ -151,49 +145,4 @@ fn a_message_that_is_dropped_may_publish_on_its_publisher() {
     let received = last.recv_timeout(SOON).unwrap().unwrap().message;
     assert_eq!(received.number, 3);
     assert_eq!(last.stats().dropped, 2);
-}
-
-#[test]
-fn a_wait_set_tells_which_subscriptions_have_something() {
-    let shm = ShmBackend::new().unwrap();
-    let node = node(4, &shm);
-    let qos = QosProfile::default();
-    let publishers = ["a", "b"].map(|topic| node.create_publisher(topic, qos).unwrap());
-    let subscriptions = ["a", "b"].map(|topic| {
-        let subscription = node.create_subscription::<common::Text>(topic, qos);
-        subscription.unwrap()
-    });
-    let guard = GuardCondition::new();
-    let mut set = WaitSet::new();
-    let keys = subscriptions.each_ref().map(|it| set.add(it));
-    let stop = set.add(&guard);
-    assert_eq!(set.wait(Duration::from_millis(1)), []);
-    publishers[1].publish(&text("b")).unwrap();
-    assert_eq!(set.wait(Duration::ZERO), [keys[1]]);
-    assert_eq!(set.wait(SOON), [keys[1]], "until it is taken");
-    assert_eq!(
-        subscriptions[1].try_recv().unwrap().unwrap().message,
-        text("b")
-    );
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| set.wait(3 * SOON));
-        publishers[0].publish(&text("a")).unwrap();
-        assert_eq!(waiting.join().unwrap(), [keys[0]]);
-        assert!(subscriptions[0].try_recv().unwrap().is_some());
-    });
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| set.wait(3 * SOON));
-        guard.trigger();
-        assert_eq!(waiting.join().unwrap(), [stop]);
-    });
-    let [one, _two] = subscriptions;
-    drop(one);
-    publishers[0].publish(&text("a")).unwrap();
-    assert_eq!(set.wait(Duration::from_millis(1)), []);
-    node.context().zenoh_session().close().wait().unwrap();
-    assert_eq!(
-        set.wait(SOON),
-        [keys[1]],
-        "who looks is told that it is closed"
-    );
 }

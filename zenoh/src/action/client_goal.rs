@@ -22,6 +22,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     queue::{Queue, Taken, Wait},
+    wakers::wait_in,
 };
 
 /// Feedback of one goal that waits to be read; what is older makes way.
@@ -131,9 +132,12 @@ impl<A: Action> ClientGoal<A> {
 
     /// The next feedback, as a future for any executor. There is none after the goal's end: wait for the result beside it.
     pub async fn feedback_async(&self) -> A::Feedback {
-        std::future::poll_fn(|context| match self.tracked.feedback.poll_take(context) {
-            Poll::Ready(Taken::Item(feedback)) => Poll::Ready(feedback),
-            Poll::Ready(Taken::Nothing | Taken::Closed) | Poll::Pending => Poll::Pending,
+        let queue = &self.tracked.feedback;
+        wait_in(queue, |waiter, context| {
+            match queue.poll_take(waiter, context) {
+                Poll::Ready(Taken::Item(feedback)) => Poll::Ready(feedback),
+                Poll::Ready(Taken::Nothing | Taken::Closed) | Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }

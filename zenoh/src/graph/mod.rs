@@ -21,11 +21,16 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Poll, Waker},
+    task::Poll,
     time::{Duration, Instant},
 };
 
-use zenoh::{Session, Wait as _, pubsub::Subscriber, sample::SampleKind};
+use zenoh::{
+    Session, Wait as _,
+    handlers::CallbackDrop,
+    pubsub::Subscriber,
+    sample::{Sample, SampleKind},
+};
 
 pub(crate) use self::own::OwnToken;
 #[cfg(any(test, fuzzing))]
@@ -43,6 +48,7 @@ use crate::{
     error::{Error, Result},
     key::{Backend, EntityKind, Gid, TopicKey, discovery_key},
     later::later,
+    wakers::{WaitPlace, Waiter, Wakers},
 };
 
 /// The live nodes and endpoints of one domain.
@@ -59,7 +65,7 @@ pub(crate) struct Shared {
     /// Grows with each change of the subscriptions, so that who has looked need not look again.
     version: AtomicU64,
     /// Futures that wait for a change.
-    wakers: Mutex<Vec<Waker>>,
+    wakers: Mutex<Wakers>,
 }
 
 /// A subscription that somebody has, here or elsewhere.
@@ -85,17 +91,20 @@ impl GraphCache {
     /// Watches the tokens of `domain`, those that are there already included.
     pub(crate) fn watch(session: &Session, domain: u32) -> Result<Self> {
         let shared = Arc::new(Shared::new(domain, session.zid().to_string()));
-        let seen = Arc::clone(&shared);
+        let (seen, ended) = (Arc::clone(&shared), Arc::clone(&shared));
         let subscriber = session
             .liveliness()
             .declare_subscriber(discovery_key(domain))
             .history(true)
-            .callback(move |sample| {
-                let key = sample.key_expr().as_str();
-                match sample.kind() {
-                    SampleKind::Put => seen.insert(key),
-                    SampleKind::Delete => seen.remove(key),
-                }
+            .with(CallbackDrop {
+                callback: move |sample: Sample| {
+                    let key = sample.key_expr().as_str();
+                    match sample.kind() {
+                        SampleKind::Put => seen.insert(key),
+                        SampleKind::Delete => seen.remove(key),
+                    }
+                },
+                drop: move || ended.close(),
             })
             .wait()
             .map_err(|cause| Error::Declare {
@@ -180,8 +189,10 @@ impl GraphCache {
         let there = watched.all_changes(state.topics.get(topic));
         let entry = (watched, Arc::clone(&on_change));
         let number = state.change_watchers.insert(topic.to_owned(), entry);
+        let is_closed = state.is_closed;
         drop(state);
-        there.into_iter().for_each(&*on_change);
+        let end = is_closed.then_some(Change::Closed);
+        there.into_iter().chain(end).for_each(&*on_change);
         let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());
         Watch(Some(Box::new(move || {
             let gone = shared.lock().change_watchers.remove(&topic, number);
@@ -213,6 +224,18 @@ impl Shared {
             revision: AtomicU64::new(0),
             version: AtomicU64::new(0),
             wakers: Mutex::default(),
+        }
+    }
+
+    /// No token will come or go any more.
+    fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let watchers = state.change_watchers.all();
+        let told: Vec<_> = watchers.map(|(_, call)| Arc::clone(call)).collect();
+        drop(state);
+        for watcher in told {
+            watcher(Change::Closed);
         }
     }
 
@@ -251,7 +274,7 @@ impl Shared {
             self.changed.notify_all();
             let wakers = std::mem::take(&mut *self.lock_wakers());
             if !wakers.is_empty() {
-                later(move || wakers.into_iter().for_each(Waker::wake));
+                later(move || wakers.wake());
             }
         }
     }
@@ -281,6 +304,7 @@ impl Shared {
     /// As [`Shared::wait_until`], for a future.
     fn poll_until(
         &self,
+        waiter: Waiter,
         context: &mut std::task::Context<'_>,
         holds: impl Fn(&State, u64) -> bool,
     ) -> Poll<()> {
@@ -289,10 +313,9 @@ impl Shared {
             return Poll::Ready(());
         }
         // With the lock held: no change comes between looking and asking to be woken.
-        let mut wakers = self.lock_wakers();
-        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            wakers.push(context.waker().clone());
-        }
+        let replaced = self.lock_wakers().add(waiter, context.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 
@@ -300,7 +323,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
+    fn lock_wakers(&self) -> MutexGuard<'_, Wakers> {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitPlace for Shared {
+    fn forget(&self, waiter: Waiter) {
+        let gone = self.lock_wakers().remove(waiter);
+        drop(gone);
     }
 }

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    future::poll_fn,
     sync::Arc,
     time::Duration,
 };
@@ -19,6 +18,7 @@ use crate::{
     node::Node,
     qos::QosProfile,
     session::Context,
+    wakers::wait_in,
 };
 
 /// Full names, each with the types that are there under it (`sensor_msgs/msg/Image`).
@@ -212,9 +212,9 @@ impl Graph {
 
     /// As [`Graph::wait_for_change`], as a future for any executor, without a limit of time.
     pub async fn changed(&self, seen: u64) {
-        poll_fn(|context| {
-            self.shared
-                .poll_until(context, |_, revision| revision != seen)
+        let shared = &*self.shared;
+        wait_in(shared, |waiter, context| {
+            shared.poll_until(waiter, context, |_, revision| revision != seen)
         })
         .await;
     }

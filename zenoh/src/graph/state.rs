@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) publisher_watchers: Watchers<TopicKey, Arc<OnPublisher>>,
     /// Who wants to know what happens to an endpoint, by topic.
     pub(super) change_watchers: Watchers<String, ChangeWatcher>,
+    /// The session is: nothing changes any more.
+    pub(super) is_closed: bool,
 }
 
 /// What a token brought about, to be said and done without the lock.

@@ -38,6 +38,8 @@ pub(crate) enum Change {
     IncompatibleQos(QosPolicy),
     /// One came with another type or type hash.
     IncompatibleType,
+    /// The session is closed: this is the last.
+    Closed,
 }
 
 /// An endpoint of ours, as far as its watchers are concerned.
@@ -129,6 +131,10 @@ impl<K: Hash + Eq, W> Watchers<K, W> {
     {
         let watchers = self.by_key.get(key).into_iter().flatten();
         watchers.map(|(_, watcher)| watcher)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &W> {
+        self.by_key.values().flatten().map(|(_, watcher)| watcher)
     }
 }
 
