@@ -44,6 +44,9 @@ pub struct RequestInfo {
 }
 
 /// What a service counted since it was created.
+///
+/// Each request that was received is among `answered`, `failed`, `unanswered`, `dropped` and `malformed` once, or is still waiting or
+/// in somebody's hands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceStats {
@@ -51,6 +54,8 @@ pub struct ServiceStats {
     pub received: u64,
     /// Requests that were answered.
     pub answered: u64,
+    /// Requests whose answer could not be made or sent, or that were given up with a reason that the client is told.
+    pub failed: u64,
     /// Requests that were taken, and whose [`Responder`] was dropped without an answer.
     pub unanswered: u64,
     /// Requests that made way for newer ones: the queue was full.
@@ -59,7 +64,7 @@ pub struct ServiceStats {
     pub malformed: u64,
     /// The last reason for that.
     pub last_malformed: Option<String>,
-    /// Calls of the service's function that panicked.
+    /// Calls of the service's function that panicked; they are among `failed`.
     pub panicked: u64,
 }
 
@@ -102,6 +107,7 @@ impl<S: Service> Responder<S> {
             return Ok(());
         };
         let payload = cdr::encode(response).map_err(|source| {
+            self.desk.stats().failed += 1;
             refuse(&query, "the response could not be encoded");
             let topic = self.desk.name.clone();
             Error::Encode { topic, source }
@@ -117,7 +123,10 @@ impl<S: Service> Responder<S> {
             .attachment(attachment.to_bytes())
             .wait();
         sent.map_err(|cause| {
-            self.desk.stats().answered -= 1;
+            let mut stats = self.desk.stats();
+            stats.answered -= 1;
+            stats.failed += 1;
+            drop(stats);
             Error::Respond {
                 service: self.desk.name.clone(),
                 cause,
@@ -135,6 +144,8 @@ impl<S> Responder<S> {
     /// Tells the client that there is no answer, and why.
     pub(crate) fn fail(mut self, why: &str) {
         if let Some(query) = self.query.take() {
+            // First, so that whoever is told finds it counted.
+            self.desk.stats().failed += 1;
             refuse(&query, why);
         }
     }
@@ -350,6 +361,7 @@ impl<S: Service> WaitPlace for RequestInbox<S> {
     fn forget(&self, waiter: Waiter) {
         self.queue.forget(waiter);
     }
+}
 
 impl<S: Service> Ready for RequestInbox<S> {
     fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
@@ -362,7 +374,6 @@ fn decode<S: Service>(
     received: SystemTime,
 ) -> std::result::Result<(S::Request, RequestInfo, Attachment), String> {
     let attachment = query.attachment().map(ZBytes::to_bytes).unwrap_or_default();
-}
     let attachment = Attachment::from_bytes(&attachment).map_err(|error| error.to_string())?;
     let payload = query.payload().ok_or("the request has no payload")?;
     let decode = || cdr::decode_payload::<S::Request>(contiguous(payload.clone()));

@@ -15,8 +15,11 @@ use std::{
     time::Duration,
 };
 
-use common::{SOON, bare, block_on, builder, domain, eventually, foreign_and_ours, free_port};
-use rosidl_buffer_runtime::{Buffer, BufferMessage, Service};
+use common::{
+    SOON, bare, block_on, builder, domain, eventually, foreign_and_ours, free_port,
+    srv::{AddTwoInts, Echo, EchoRequest, EchoResponse, HASH, Request, Response},
+};
+use rosidl_buffer_runtime::Buffer;
 use rosidl_buffer_zenoh::{
     Client, Context, Error, Node, QosProfile, WaitSet,
     key::Gid,
@@ -26,50 +29,7 @@ use rosidl_buffer_zenoh::{
     },
 };
 
-#[derive(Debug, Clone, PartialEq, BufferMessage)]
-#[ros2(
-    package = "example_interfaces",
-    name = "AddTwoInts_Request",
-    kind = "srv"
-)]
-struct Request {
-    a: i64,
-    b: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, BufferMessage)]
-#[ros2(
-    package = "example_interfaces",
-    name = "AddTwoInts_Response",
-    kind = "srv"
-)]
-struct Response {
-    sum: i64,
-}
-
-#[derive(Service)]
-#[ros2(package = "example_interfaces", request = Request, response = Response)]
-struct AddTwoInts;
-
-/// What ROS computes for `example_interfaces/srv/AddTwoInts`.
-const HASH: &str = "RIHS01_e118de6bf5eeb66a2491b5bda11202e7b68f198d6f67922cf30364858239c81a";
 const QOS: QosProfile = QosProfile::services_default();
-
-#[derive(Debug, Clone, PartialEq, BufferMessage)]
-#[ros2(package = "demo_msgs", name = "Echo_Request", kind = "srv")]
-struct EchoRequest {
-    data: Buffer<u8>,
-}
-
-#[derive(Debug, Clone, PartialEq, BufferMessage)]
-#[ros2(package = "demo_msgs", name = "Echo_Response", kind = "srv")]
-struct EchoResponse {
-    data: Buffer<u8>,
-}
-
-#[derive(Service)]
-#[ros2(package = "demo_msgs", request = EchoRequest, response = EchoResponse)]
-struct Echo;
 
 fn key(domain: u32) -> String {
     format!("{domain}/add/example_interfaces::srv::dds_::AddTwoInts_/{HASH}")
@@ -236,65 +196,6 @@ fn callbacks_may_call_other_services() {
     let client = ready_client(&node);
     let response = client.call(&Request { a: 2, b: 3 }, SOON).unwrap();
     assert_eq!(response.sum, 10);
-}
-
-#[test]
-fn calls_that_are_not_answered_end_with_the_reason() {
-    let node = ours(52);
-    let client = client(&node);
-    let request = Request { a: 1, b: 2 };
-    let error = client.call(&request, SOON).unwrap_err();
-    assert!(matches!(error, Error::NoServer { .. }), "{error}");
-
-    let service = node.create_polled_service::<AddTwoInts>("add", QOS.keep_last(2));
-    let service = service.unwrap();
-    assert!(client.wait_for_service(SOON));
-    // Dropped unanswered.
-    let call = client.call_async(&request);
-    drop(service.recv_timeout(SOON).unwrap().unwrap());
-    let error = call.wait().unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { .. }), "{error}");
-    assert_eq!(service.stats().unanswered, 1);
-    // Held for too long.
-    let error = client
-        .call(&request, Duration::from_millis(20))
-        .unwrap_err();
-    assert!(matches!(error, Error::CallTimeout { .. }), "{error}");
-    let late = service.recv_timeout(SOON).unwrap().unwrap();
-    let _ = late.responder.respond(&Response { sum: 3 });
-    // Too many at a time: the oldest makes way.
-    let mut calls: Vec<_> = (0..3).map(|_| client.call_async(&request)).collect();
-    let error = calls.remove(0).wait().unwrap_err();
-    let Error::ServerError { reason, .. } = error else {
-        panic!("{error}");
-    };
-    assert!(reason.contains("too many"), "{reason}");
-    assert_eq!(service.stats().dropped, 1);
-    // The server goes while requests wait.
-    drop(service);
-    for call in calls {
-        let error = call.wait().unwrap_err();
-        assert!(matches!(error, Error::ServerError { .. }), "{error}");
-    }
-}
-
-#[test]
-fn a_callback_that_panics_fails_one_call() {
-    let node = ours(53);
-    let service = node
-        .create_service::<AddTwoInts>("add", QOS, |request, _| Response {
-            sum: 10_i64.checked_div(request.a).expect("no zero"),
-        })
-        .unwrap();
-    let client = ready_client(&node);
-    let error = client.call(&Request { a: 0, b: 0 }, SOON).unwrap_err();
-    assert!(
-        matches!(&error, Error::ServerError { reason, .. } if reason.contains("panicked")),
-        "{error}"
-    );
-    let response = client.call(&Request { a: 5, b: 0 }, SOON).unwrap();
-    assert_eq!(response.sum, 2);
-    assert_eq!(service.stats().panicked, 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 pub(crate) mod mailbox;
 pub(crate) mod process;
+pub(crate) mod srv;
 
 use std::{
     net::TcpListener,
