@@ -139,15 +139,13 @@ impl<M: Message> Announcement<M> {
         };
         let old_gid = current.name.gid;
         let old = current.name.rename(token);
-        let declared = declare_channel(&self.node, &current.name, &accepted, &self.inbox).and_then(
-            |channel| {
-                self.here.is_known_as(current.name.gid);
-                Ok((channel, current.name.declare_token(self.node.context())?))
-            },
-        );
+        self.here.is_known_as(current.name.gid);
+        let declared = declare_channel(&self.node, &current.name, &accepted, &self.inbox)
+            .and_then(|channel| Ok((channel, current.name.declare_token(self.node.context())?)));
         let (channel, token) = match declared {
             Ok(declared) => declared,
             Err(error) => {
+                self.here.is_not_known_as(current.name.gid);
                 current.name.rename(old);
                 return Err(error);
             }

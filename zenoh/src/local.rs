@@ -156,6 +156,16 @@ impl Registration {
         }
         self.shared.changed();
     }
+
+    /// Said when that token could not be declared.
+    pub(crate) fn is_not_known_as(&self, gid: Gid) {
+        let mut topics = self.shared.lock();
+        let entries = topics.get_mut(&self.key).into_iter().flatten();
+        for entry in entries.filter(|entry| entry.id == self.id) {
+            entry.gids.retain(|known| *known != gid);
+        }
+        self.shared.changed();
+    }
 }
 
 impl Drop for Registration {
@@ -237,4 +247,37 @@ fn copy<M: Message>(accepted: &[String], message: &M) -> Result<M, BufferError> 
         }
     });
     result.map(|()| copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use rosidl_buffer_interfaces::builtin_interfaces::msg::Time;
+
+    use super::*;
+
+    #[test]
+    fn a_subscription_has_the_names_that_it_was_given_and_not_those_that_failed() {
+        let key = TopicKey {
+            domain: 0,
+            topic: "/chatter".to_owned(),
+            dds_type: "std_msgs::msg::dds_::String_".to_owned(),
+            type_hash: "h".to_owned(),
+        };
+        let (local, inbox) = (Local::default(), Arc::new(Inbox::<Time>::new("", None)));
+        let here = || local.register(&key, Some(Inlet::new(&inbox, Vec::new())));
+        let (one, other) = (here(), here());
+        let gid = |number| Gid([number; 16]);
+        one.is_known_as(gid(1));
+        other.is_known_as(gid(2));
+        one.is_known_as(gid(3));
+        let before = local.version();
+        one.is_not_known_as(gid(3));
+        assert!(local.version() > before);
+        let served = || local.subscriptions::<Time>(&key).served;
+        assert_eq!(served(), [gid(1), gid(2)]);
+        drop(one);
+        assert_eq!(served(), [gid(2)]);
+        drop(other);
+        assert!(local.0.lock().is_empty());
+    }
 }
