@@ -1,11 +1,17 @@
 //! Messages whose buffers lie, before they are written, where the current subscriptions can take them.
 //!
 //! In: a publisher, and how many bytes a field is to have. Out: host memory to write them into; when the message is published,
-//! it is the field's. Which memory that is, follows from the publisher's routes; where none fits, it is a vector.
+//! it is the field's. Which memory that is, follows from the publisher's routes; where none fits, it is a vector. Memory of a
+//! device is lent only where somebody takes it, because the host cannot write it. Nothing is sent here.
 
 use std::ops::{Deref, DerefMut};
 
 use rosidl_buffer_runtime::{Buffer, HostWrite, Message};
+#[cfg(feature = "cuda")]
+use rosidl_buffer_runtime::{
+    BufferBackend as _,
+    cuda::{AccessError, CudaBackend, CudaStream, WriteHandle},
+};
 
 use crate::{error::Result, publisher::Publisher};
 
@@ -38,8 +44,10 @@ use crate::{error::Result, publisher::Publisher};
 ///
 /// Nothing obliges a program to take loans. A message of its own, changed and published again and again, costs one copy for each
 /// message as bytes; one whose buffer comes from a backend, such as `ShmBackend::allocate`, none. Memory that the program owns, and
-/// wants back when nobody reads it any more, goes into a message by [`Buffer::from_owner`]. Memory of a device is
-/// allocated from its backend and put into the field.
+/// wants back when nobody reads it any more, goes into a message by [`Buffer::from_owner`].
+///
+/// What is made on a GPU is written there, if somebody takes it there: `allocate_on_device` (feature `cuda`), or
+/// [`allocate_with`](Self::allocate_with) for other devices.
 pub struct LoanedMessage<'a, M: Message> {
     publisher: &'a Publisher<M>,
     message: M,
@@ -57,6 +65,8 @@ type Field<M> = fn(&mut M) -> &mut Buffer<u8>;
 enum Memory {
     Shared(Box<dyn HostWrite>),
     Vec(Vec<u8>),
+    /// Of a backend, and written by means of its own.
+    Backend(Buffer<u8>),
 }
 
 impl<M: Message + Default> Publisher<M> {
@@ -88,8 +98,81 @@ impl<M: Message> LoanedMessage<'_, M> {
         match self.loans.get_mut(at).map(|loan| &mut loan.memory) {
             Some(Memory::Shared(shared)) => shared,
             Some(Memory::Vec(vec)) => vec,
-            None => &mut [],
+            Some(Memory::Backend(_)) | None => &mut [], // never: it was pushed above
         }
+    }
+
+    /// Memory of `backend` for a field, made by `make`: the buffer, and what writes it. The field has it as with
+    /// [`allocate`](Self::allocate).
+    ///
+    /// `None`, and nothing is made, when no subscription takes such memory from this publisher, unless
+    /// [`PublisherOptions::buffer_backend`](crate::PublisherOptions::buffer_backend) names it: then the frame is better made in
+    /// host memory, or brought there, since it would be copied for everybody.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn allocate_with<W, E>(
+        &mut self,
+        field: fn(&mut M) -> &mut Buffer<u8>,
+        backend: &str,
+        make: impl FnOnce() -> std::result::Result<(Buffer<u8>, W), E>,
+    ) -> std::result::Result<Option<W>, E> {
+        if !self.publisher.is_taken(backend) {
+            return Ok(None);
+        }
+        let (buffer, write) = make()?;
+        let memory = Memory::Backend(buffer);
+        self.loans.push(Loan { field, memory });
+        Ok(Some(write))
+    }
+
+    /// Memory for `len` bytes of a field on the device of `stream`, to be written by work on that stream. The field has it as
+    /// with [`allocate`](Self::allocate). Drop the handle, or [`finish`](WriteHandle::finish) it, before the message is published;
+    /// the work on the stream need not be over by then, and nobody waits for it here.
+    ///
+    /// `None` when no subscription takes such memory from this publisher, as for [`allocate_with`](Self::allocate_with). `cuda`
+    /// is the backend of the publisher's context: memory of another one would reach everybody as bytes.
+    ///
+    /// ```no_run
+    /// # use rosidl_buffer_runtime::{Buffer, BufferMessage, cuda::CudaBackend};
+    /// # use rosidl_buffer_zenoh::{Context, QosProfile};
+    /// # #[derive(Debug, Clone, PartialEq, BufferMessage)]
+    /// # #[ros2(package = "demo_msgs")]
+    /// # struct Frame {
+    /// #     data: Buffer<u8>,
+    /// # }
+    /// let node = Context::builder().cuda().build()?.create_node("camera")?;
+    /// let publisher = node.create_publisher::<Frame>("frames", QosProfile::default())?;
+    /// let cuda = CudaBackend::shared()?;
+    /// let stream = cuda.new_stream()?;
+    /// let mut frame = publisher.borrow_loaned_message();
+    /// match frame.allocate_on_device(|frame| &mut frame.data, 640 * 480, &cuda, &stream)? {
+    ///     Some(write) => {
+    ///         // … launch kernels on `stream` that write `write.len()` bytes at `write.address()` …
+    ///         write.finish()?;
+    ///     }
+    ///     None => frame.allocate(|frame| &mut frame.data, 640 * 480).fill(7),
+    /// }
+    /// frame.publish()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`AccessError::NotOpened`] for a stream of another device; [`AccessError::Allocate`] when no block is free; when CUDA
+    /// refuses.
+    #[cfg(feature = "cuda")]
+    pub fn allocate_on_device(
+        &mut self,
+        field: fn(&mut M) -> &mut Buffer<u8>,
+        len: usize,
+        cuda: &CudaBackend,
+        stream: &CudaStream,
+    ) -> std::result::Result<Option<WriteHandle>, AccessError> {
+        self.allocate_with(field, cuda.backend_type(), || {
+            let mut buffer = cuda.allocate_buffer_on(stream.device().uuid(), len)?;
+            let write = cuda.from_output_buffer(&mut buffer, stream)?;
+            Ok((buffer, write))
+        })
     }
 
     /// Publishes the message, and hands over its memory.
@@ -112,6 +195,7 @@ impl<M: Message> LoanedMessage<'_, M> {
                     Buffer::from_storage(storage).unwrap_or_default()
                 }
                 Memory::Vec(vec) => vec.into(),
+                Memory::Backend(buffer) => buffer,
             };
         }
         message

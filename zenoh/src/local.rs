@@ -55,6 +55,11 @@ impl<M> Inlet<M> {
         }
     }
 
+    /// Whether it is there, and takes memory of `backend`.
+    pub(crate) fn takes(&self, backend: &str) -> bool {
+        self.inbox.strong_count() > 0 && is_taken(&self.accepted, backend)
+    }
+
     /// `None` when the subscription is gone.
     pub(crate) fn inbox(&self) -> Option<Arc<Inbox<M>>> {
         self.inbox.upgrade()

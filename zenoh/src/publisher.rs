@@ -217,6 +217,17 @@ impl<M: Message> Publisher<M> {
         })
     }
 
+    /// Whether somebody who is there takes memory of `backend` from here as it is, or it was asked for.
+    pub(crate) fn is_taken(&self, backend: &str) -> bool {
+        if !M::HAS_ROS_BUFFERS || !self.router.backends().contains(backend) {
+            return false;
+        }
+        let routes = self.routes();
+        self.router.is_restricted()
+            || routes.is_taken(backend, &self.router)
+            || routes.inlets().iter().any(|inlet| inlet.takes(backend))
+    }
+
     /// What was counted since the publisher was created.
     pub fn stats(&self) -> PublicationStats {
         let mut stats = lock(&self.stats).clone();

@@ -29,7 +29,7 @@ use common::{
 };
 use rosidl_buffer_runtime::{
     BackendRegistry, Buffer, BufferError, Storage,
-    cuda::{CudaBackend, CudaStream},
+    cuda::{AccessError, CudaBackend, CudaStream},
     shm::ShmBackend,
 };
 use rosidl_buffer_zenoh::{Context, Fallback, Node, QosProfile, SubscriptionOptions};
@@ -212,6 +212,65 @@ fn a_frame_is_copied_to_the_host_once_however_many_want_it_there() {
         }
     }
     assert_eq!(shm.stats().allocated, u64::from(FRAMES));
+    let data = Buffer::from(vec![0; 8]);
+    publisher.publish(&Frame { number: END, data }).unwrap();
+    viewers.into_iter().for_each(Process::finish);
+}
+
+#[test]
+fn a_loan_lies_on_the_gpu_if_somebody_takes_it_there() {
+    let Some((cuda, stream)) = gpu() else {
+        return;
+    };
+    let domain = domain(6);
+    let context = Context::builder().domain_id(domain).cuda().build().unwrap();
+    let node = context.create_node("camera").unwrap();
+    let publisher = node.create_publisher::<Frame>("frames", ALL).unwrap();
+    let answers = node.create_subscription::<Text>("answers", ALL).unwrap();
+    let data: fn(&mut Frame) -> &mut Buffer<u8> = |frame| &mut frame.data;
+    let mut loan = publisher.borrow_loaned_message();
+    let nobody = loan.allocate_on_device(data, LEN, &cuda, &stream).unwrap();
+    assert!(nobody.is_none());
+    drop(loan);
+
+    let readers = ["any", "shm"];
+    let viewers =
+        readers.map(|accepts| Process::start("viewer_process", domain, &[(ACCEPTS, accepts)]));
+    eventually("all viewers are known", || {
+        publisher.subscription_count() == 2 && answers.publisher_count() == 2
+    });
+    assert!(publisher.wait_for_backend(CUDA, SOON));
+    assert!(publisher.wait_for_backend("shm", SOON));
+    for number in 0..FRAMES {
+        let mut loan = publisher.borrow_loaned_message();
+        loan.number = number;
+        let write = loan.allocate_on_device(data, LEN, &cuda, &stream).unwrap();
+        let mut write = write.expect("a viewer takes it");
+        let too_much = write.copy_from_slice(&vec![0; LEN + 1]);
+        assert!(matches!(too_much, Err(AccessError::TooLong { .. })));
+        write.copy_from_slice(&content(number)).unwrap();
+        write.finish().unwrap();
+        loan.publish().unwrap();
+        let mut came: Vec<String> = readers
+            .map(|_| {
+                let answer = answers.recv_timeout(3 * SOON).unwrap();
+                answer.expect("an answer to each frame").message.data
+            })
+            .into();
+        came.sort();
+        let expected = [
+            format!("any {number} {CUDA} true"),
+            format!("shm {number} shm true"),
+        ];
+        assert_eq!(came, expected);
+    }
+
+    // A loan whose handle is still held was not written: nobody gets it, and the error says so.
+    let mut loan = publisher.borrow_loaned_message();
+    let write = loan.allocate_on_device(data, LEN, &cuda, &stream).unwrap();
+    let error = loan.publish().unwrap_err().to_string();
+    assert!(error.contains("drop its write handle"), "{error}");
+    drop(write);
     let data = Buffer::from(vec![0; 8]);
     publisher.publish(&Frame { number: END, data }).unwrap();
     viewers.into_iter().for_each(Process::finish);

@@ -10,7 +10,10 @@ mod common;
 
 use std::sync::{Arc, mpsc::channel};
 
-use common::{Frame, SOON, builder, domain, eventually};
+use common::{
+    Frame, SOON, builder, domain, eventually,
+    mailbox::{MAILBOX, Mailbox, paper},
+};
 use rosidl_buffer_runtime::{BackendRegistry, Buffer, shm::ShmBackend};
 use rosidl_buffer_zenoh::{Node, Publisher, PublisherOptions, QosProfile, SubscriptionOptions};
 
@@ -145,4 +148,69 @@ fn a_message_that_is_dropped_may_publish_on_its_publisher() {
     let received = last.recv_timeout(SOON).unwrap().unwrap().message;
     assert_eq!(received.number, 3);
     assert_eq!(last.stats().dropped, 2);
+}
+
+#[test]
+fn memory_that_the_host_does_not_lend_is_made_only_where_somebody_takes_it() {
+    let mailbox = Mailbox::new();
+    let domain = domain(4);
+    let node = |name| {
+        let context = builder(domain).backends(mailbox.registry()).build();
+        context.unwrap().create_node(name).unwrap()
+    };
+    let (camera, viewer) = (node("camera"), node("viewer"));
+    let qos = QosProfile::default();
+    let accepting = |names| SubscriptionOptions::from(qos).acceptable_buffer_backends(names);
+    let publisher = camera.create_publisher::<Frame>("frames", qos).unwrap();
+    let is_lent = |publisher: &Publisher<Frame>, backend| {
+        let mut loan = publisher.borrow_loaned_message();
+        let make = || Ok::<_, ()>((paper(vec![1; 5000]), "written here"));
+        let made = loan.allocate_with(|frame| &mut frame.data, backend, make);
+        let written = made.unwrap();
+        let message = loan.into_message();
+        let expected = if written.is_some() { MAILBOX } else { "cpu" };
+        assert_eq!(message.data.backend_type(), expected);
+        written == Some("written here")
+    };
+    assert!(!is_lent(&publisher, MAILBOX), "nobody is there");
+
+    let bytes = viewer.create_subscription::<Frame>("frames", accepting("cpu"));
+    let bytes = bytes.unwrap();
+    assert!(publisher.wait_for_subscription(SOON));
+    assert!(!is_lent(&publisher, MAILBOX), "it takes bytes only");
+
+    // Here and elsewhere.
+    let mine = camera.create_subscription::<Frame>("frames", accepting(MAILBOX));
+    assert!(is_lent(&publisher, MAILBOX));
+    drop(mine);
+    assert!(!is_lent(&publisher, MAILBOX), "it is gone");
+    let theirs = viewer
+        .create_subscription::<Frame>("frames", accepting(MAILBOX))
+        .unwrap();
+    assert!(publisher.wait_for_backend(MAILBOX, SOON));
+    assert!(is_lent(&publisher, MAILBOX));
+    assert!(!is_lent(&publisher, "shm"), "the context does not have it");
+
+    // What was lent is what is published, after whatever was there before.
+    let mut loan = publisher.borrow_loaned_message();
+    let data: fn(&mut Frame) -> &mut Buffer<u8> = |frame| &mut frame.data;
+    loan.allocate(data, 7).fill(7);
+    let failed = loan.allocate_with(data, MAILBOX, || Err::<(_, ()), _>("no paper"));
+    assert_eq!(failed, Err("no paper"));
+    let make = || Ok::<_, ()>((paper(vec![2; 5000]), ()));
+    assert_eq!(loan.allocate_with(data, MAILBOX, make), Ok(Some(())));
+    loan.publish().unwrap();
+    for (subscription, backend) in [(&bytes, "cpu"), (&theirs, MAILBOX)] {
+        let received = subscription.recv_timeout(SOON).unwrap().unwrap().message;
+        assert_eq!(received.data.backend_type(), backend);
+        assert_eq!(received.data, vec![2; 5000]);
+    }
+
+    let named = PublisherOptions::from(qos).buffer_backend(MAILBOX);
+    let named = camera.create_publisher::<Frame>("others", named).unwrap();
+    assert!(is_lent(&named, MAILBOX), "it was asked for");
+    let cpu = PublisherOptions::from(qos).buffer_backend("cpu");
+    let cpu = camera.create_publisher::<Frame>("frames", cpu).unwrap();
+    assert!(cpu.wait_for_subscription(SOON));
+    assert!(!is_lent(&cpu, MAILBOX), "it sends bytes only");
 }

@@ -65,6 +65,14 @@ pub enum AccessError {
         "the frame was still being written after {0:?}; its writer is slower than that, or its GPU work failed: see its messages"
     )]
     Late(Duration),
+    /// More than the memory holds.
+    #[error("{bytes} bytes do not fit into memory of {len}")]
+    TooLong {
+        /// Those to be written.
+        bytes: usize,
+        /// Those that there is room for.
+        len: usize,
+    },
     /// The backend did not open this device.
     #[error("this backend did not open {0}")]
     NotOpened(DeviceUuid),
@@ -142,6 +150,18 @@ impl WriteHandle {
     /// The stream that orders the work.
     pub fn stream(&self) -> &CudaStream {
         &self.stream
+    }
+
+    /// Copies bytes of the host to the beginning of the memory, on the stream, and waits until they are there.
+    ///
+    /// # Errors
+    /// [`AccessError::TooLong`] when there are more of them than the memory holds; when CUDA refuses.
+    pub fn copy_from_slice(&mut self, bytes: &[u8]) -> Result<(), AccessError> {
+        if bytes.len() > self.len {
+            let (bytes, len) = (bytes.len(), self.len);
+            return Err(AccessError::TooLong { bytes, len });
+        }
+        self.copy_in(bytes, None)
     }
 
     /// Ends writing.
