@@ -6,7 +6,6 @@
 //! name the first answer counts. Other than in C++, a call ends when nobody can answer it any more.
 
 use std::{
-    marker::PhantomData,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -26,6 +25,7 @@ use crate::{
     error::{Error, Result},
     graph::OwnToken,
     info::now,
+    introspection::{CallEvent, Introspection, Said},
     key::{Attachment, Entity, EntityKind, Gid},
     node::{EndpointName, Node},
     qos::QosProfile,
@@ -72,17 +72,17 @@ impl Node {
 /// assert_eq!(response.sum, 3);
 /// # Ok::<(), rosidl_buffer_zenoh::Error>(())
 /// ```
-pub struct Client<S> {
+pub struct Client<S: Service> {
     // In the order in which they go.
     _token: OwnToken,
     /// Sends nothing: it knows whether there is a queryable.
     querier: Querier<'static>,
+    pub(crate) introspection: Arc<Introspection<S>>,
     key: KeyExpr<'static>,
     name: EndpointName,
     qos: QosProfile,
     sequence_number: AtomicI64,
     node: Node,
-    service: PhantomData<fn(S)>,
 }
 
 impl<S: Service> Client<S> {
@@ -100,12 +100,12 @@ impl<S: Service> Client<S> {
         Ok(Self {
             _token: name.declare_token(node.context())?,
             querier,
+            introspection: Arc::new(Introspection::new(node, &name.key.topic)),
             key,
             name,
             qos,
             sequence_number: AtomicI64::new(0),
             node: node.clone(),
-            service: PhantomData,
         })
     }
 
@@ -132,7 +132,7 @@ impl<S: Service> Client<S> {
         Call::new(self.query(request, timeout))
     }
 
-    fn query(&self, request: &S::Request, limit: Duration) -> Result<Pending> {
+    fn query(&self, request: &S::Request, limit: Duration) -> Result<Pending<S>> {
         let payload = cdr::encode(request).map_err(|source| Error::Encode {
             topic: self.name.key.topic.clone(),
             source,
@@ -163,8 +163,13 @@ impl<S: Service> Client<S> {
                 service: self.name.key.topic.clone(),
                 cause,
             })?;
+        let said = Said::Request(request);
+        self.introspection
+            .tell(CallEvent::RequestSent, &attachment, &said);
         Ok(Pending {
             slot,
+            request: attachment,
+            introspection: Arc::downgrade(&self.introspection),
             key: self.name.key.clone(),
             limit,
             context: self.node.context().clone(),
@@ -231,7 +236,7 @@ impl<S: Service> Client<S> {
     }
 }
 
-impl<S> std::fmt::Debug for Client<S> {
+impl<S: Service> std::fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
             .field("key", &self.name.key.to_string())

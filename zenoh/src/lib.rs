@@ -71,10 +71,10 @@
 //!
 //! # What is not here
 //!
-//! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. Events of service
-//! introspection (`_service_event`) are not published. Of the logging services
-//! (`get_logger_levels`, `set_logger_levels`), which ROS turns off by default, there are none; wildcards in remap rules are
-//! refused, as in `rcl`.
+//! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. Goals cannot be
+//! deferred: an accepted one is executed at once. The services inside actions have no introspection; [`Client`] and [`Service`] do, by
+//! `configure_introspection`. Of the logging services (`get_logger_levels`, `set_logger_levels`), which ROS turns off by default,
+//! there are none; wildcards in remap rules are refused, as in `rcl`.
 #![forbid(unsafe_code)]
 
 mod action;
@@ -95,6 +95,7 @@ pub mod fuzz;
 mod graph;
 mod inbox;
 mod info;
+mod introspection;
 pub mod key;
 mod later;
 mod loan;
@@ -140,6 +141,7 @@ pub use error::{Error, Result};
 pub use events::{CountStatus, Event, EventCallback, Events, IncompatibleQosStatus, MatchedStatus};
 pub use graph::{EndpointInfo, Graph, IgnoredTokens, NamesAndTypes, NodeName};
 pub use info::{MessageInfo, Received};
+pub use introspection::ServiceIntrospection;
 pub use loan::LoanedMessage;
 pub use node::Node;
 pub use node_builder::NodeBuilder;

@@ -4,9 +4,8 @@
 //! counts only when the query ends without a response: another server may still have one. Nothing is sent here.
 
 use std::{
-    marker::PhantomData,
     pin::Pin,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     task::{Poll, Waker},
     time::{Duration, Instant},
 };
@@ -16,7 +15,8 @@ use zenoh::{bytes::ZBytes, query::Reply};
 
 use crate::{
     error::{Error, Result},
-    key::{EntityKind, TopicKey},
+    introspection::{CallEvent, Introspection, Said},
+    key::{Attachment, EntityKind, TopicKey},
     later::later,
     payload::contiguous,
     session::Context,
@@ -147,12 +147,15 @@ impl Slot {
 #[must_use = "the response comes when this is awaited"]
 pub struct Call<S: Service> {
     /// `None` when the result was given.
-    pending: Option<Result<Pending>>,
-    service: PhantomData<fn(S)>,
+    pending: Option<Result<Pending<S>>>,
 }
 
-pub(crate) struct Pending {
+pub(crate) struct Pending<S: Service> {
     pub(crate) slot: Arc<Slot>,
+    /// What went beside the request.
+    pub(crate) request: Attachment,
+    /// The client's, if it is still there.
+    pub(crate) introspection: Weak<Introspection<S>>,
     pub(crate) key: TopicKey,
     pub(crate) limit: Duration,
     /// To know who is there; also keeps the session open until the answer is there.
@@ -160,10 +163,9 @@ pub(crate) struct Pending {
 }
 
 impl<S: Service> Call<S> {
-    pub(crate) fn new(pending: Result<Pending>) -> Self {
+    pub(crate) fn new(pending: Result<Pending<S>>) -> Self {
         Self {
             pending: Some(pending),
-            service: PhantomData,
         }
     }
 
@@ -181,13 +183,15 @@ impl<S: Service> Call<S> {
             .take()
             .expect("a call gives its response once")?;
         let answer = pending.slot.wait();
-        pending.decode::<S>(answer.unwrap_or(Answer::TimedOut))
+        pending.decode(answer.unwrap_or(Answer::TimedOut))
     }
 }
 
-impl Pending {
-    fn decode<S: Service>(self, answer: Answer) -> Result<S::Response> {
+impl<S: Service> Pending<S> {
+    fn decode(self, answer: Answer) -> Result<S::Response> {
         let Self {
+            request,
+            introspection,
             key,
             limit,
             context,
@@ -195,8 +199,15 @@ impl Pending {
         } = self;
         let service = key.topic.clone();
         match answer {
-            Answer::Response(payload) => cdr::decode_payload(contiguous(payload))
-                .map_err(|source| Error::Response { service, source }),
+            Answer::Response(payload) => {
+                let response = cdr::decode_payload(contiguous(payload))
+                    .map_err(|source| Error::Response { service, source })?;
+                if let Some(introspection) = introspection.upgrade() {
+                    let said = Said::Response(&response);
+                    introspection.tell(CallEvent::ResponseReceived, &request, &said);
+                }
+                Ok(response)
+            }
             Answer::Refused(reason) => Err(Error::ServerError { service, reason }),
             Answer::TimedOut => Err(Error::CallTimeout { service, limit }),
             Answer::Nothing if context.graph().count(EntityKind::Service, &key) == 0 => {
@@ -220,7 +231,7 @@ impl<S: Service> Future for Call<S> {
         let mut state = pending.slot.lock();
         if let Some(answer) = state.answer.take() {
             drop(state);
-            return Poll::Ready(pending.decode::<S>(answer));
+            return Poll::Ready(pending.decode(answer));
         }
         let replaced = state.waker.replace(context.waker().clone());
         drop(state);

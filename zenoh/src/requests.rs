@@ -6,9 +6,8 @@
 //! goes under the service's own key, with the request's number and the client's GID beside it.
 
 use std::{
-    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
     time::SystemTime,
 };
@@ -19,6 +18,7 @@ use zenoh::{Wait as _, bytes::ZBytes, key_expr::KeyExpr, query::Query};
 use crate::{
     error::{Error, Result},
     info::{now, time},
+    introspection::{CallEvent, Introspection, Said},
     key::{Attachment, Gid},
     payload::contiguous,
     queue::{Queue, Taken, Wait},
@@ -89,12 +89,12 @@ impl<S: Service> std::fmt::Debug for ServiceRequest<S> {
 /// Answers one request. Dropped without an answer, it leaves the client without one, which is counted and logged; the
 /// client is told at once.
 #[must_use = "the client waits for an answer"]
-pub struct Responder<S> {
+pub struct Responder<S: Service> {
     /// `None` when it was answered.
     query: Option<Query>,
     request: Attachment,
     desk: Arc<Desk>,
-    service: PhantomData<fn(S)>,
+    introspection: Weak<Introspection<S>>,
 }
 
 impl<S: Service> Responder<S> {
@@ -131,11 +131,14 @@ impl<S: Service> Responder<S> {
                 service: self.desk.name.clone(),
                 cause,
             }
-        })
+        })?;
+        if let Some(introspection) = self.introspection.upgrade() {
+            let said = Said::Response(response);
+            introspection.tell(CallEvent::ResponseSent, &self.request, &said);
+        }
+        Ok(())
     }
-}
 
-impl<S> Responder<S> {
     /// Whether both answer the same client.
     pub(crate) fn is_same_client(&self, other: &Self) -> bool {
         self.request.gid == other.request.gid
@@ -151,7 +154,7 @@ impl<S> Responder<S> {
     }
 }
 
-impl<S> Drop for Responder<S> {
+impl<S: Service> Drop for Responder<S> {
     fn drop(&mut self) {
         if self.query.take().is_some() {
             let mut stats = self.desk.stats();
@@ -168,7 +171,7 @@ impl<S> Drop for Responder<S> {
     }
 }
 
-impl<S> std::fmt::Debug for Responder<S> {
+impl<S: Service> std::fmt::Debug for Responder<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Responder")
             .field("service", &self.desk.name)
@@ -210,14 +213,19 @@ impl Drop for Waiting {
 }
 
 /// Between Zenoh's threads and those who answer.
-pub(crate) struct RequestInbox<S> {
+pub(crate) struct RequestInbox<S: Service> {
     desk: Arc<Desk>,
     queue: Queue<Waiting>,
-    service: PhantomData<fn(S)>,
+    introspection: Weak<Introspection<S>>,
 }
 
 impl<S: Service> RequestInbox<S> {
-    pub(crate) fn new(name: &str, key: KeyExpr<'static>, depth: Option<usize>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        key: KeyExpr<'static>,
+        depth: Option<usize>,
+        introspection: &Arc<Introspection<S>>,
+    ) -> Self {
         let desk = Desk {
             name: name.to_owned(),
             key,
@@ -226,7 +234,7 @@ impl<S: Service> RequestInbox<S> {
         Self {
             desk: Arc::new(desk),
             queue: Queue::new(depth),
-            service: PhantomData,
+            introspection: Arc::downgrade(introspection),
         }
     }
 
@@ -311,11 +319,15 @@ impl<S: Service> RequestInbox<S> {
         };
         match decode::<S>(&query, waiting.received) {
             Ok((request, info, attachment)) => {
+                if let Some(introspection) = self.introspection.upgrade() {
+                    let said = Said::Request(&request);
+                    introspection.tell(CallEvent::RequestReceived, &attachment, &said);
+                }
                 let responder = Responder {
                     query: Some(query),
                     request: attachment,
                     desk: Arc::clone(&self.desk),
-                    service: PhantomData,
+                    introspection: Weak::clone(&self.introspection),
                 };
                 Ok(Some(ServiceRequest {
                     request,

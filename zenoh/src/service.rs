@@ -20,6 +20,7 @@ use zenoh::{Wait as _, handlers::CallbackDrop, key_expr::KeyExpr, query::Query, 
 use crate::{
     error::{Error, Result},
     graph::OwnToken,
+    introspection::Introspection,
     key::{Entity, Gid},
     node::{EndpointName, Node},
     qos::QosProfile,
@@ -91,6 +92,7 @@ pub struct PolledService<S: ServiceType> {
     _token: OwnToken,
     _queryable: Queryable<()>,
     inbox: Arc<RequestInbox<S>>,
+    pub(crate) introspection: Arc<Introspection<S>>,
     name: EndpointName,
     qos: QosProfile,
     node: Node,
@@ -107,7 +109,10 @@ impl<S: ServiceType> PolledService<S> {
         let name = node.service_endpoint::<S>(name, qos, Entity::Service)?;
         let failed = |cause| name.declare_error("the service", cause);
         let key = KeyExpr::try_from(name.key.to_string()).map_err(failed)?;
-        let inbox = Arc::new(RequestInbox::new(&name.key.topic, key.clone(), qos.depth()));
+        let topic = &name.key.topic;
+        let introspection = Arc::new(Introspection::new(node, topic));
+        let inbox = RequestInbox::new(topic, key.clone(), qos.depth(), &introspection);
+        let inbox = Arc::new(inbox);
         let (pushed, ended) = (Arc::clone(&inbox), Arc::clone(&inbox));
         let queryable = node
             .context()
@@ -127,6 +132,7 @@ impl<S: ServiceType> PolledService<S> {
             _token: name.declare_token(node.context())?,
             _queryable: queryable,
             inbox,
+            introspection,
             name,
             qos,
             node: node.clone(),
@@ -246,7 +252,7 @@ impl<S: ServiceType> std::fmt::Debug for PolledService<S> {
 /// ```
 #[derive(Debug)]
 pub struct Service<S: ServiceType> {
-    service: PolledService<S>,
+    pub(crate) service: PolledService<S>,
     thread: Option<JoinHandle<()>>,
 }
 
