@@ -9,7 +9,6 @@
 //! A build script that needs no program may leave `clap` out with `default-features = false`.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "cli")]
 pub mod ament;
 mod config;
 mod describe;

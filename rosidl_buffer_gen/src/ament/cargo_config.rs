@@ -4,12 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use toml::Table;
 
-use super::{CRATE_INDEX, unreadable};
+use super::{index::installed_crates, unreadable};
 use crate::{
     Error,
     diagnostic::{Code, Diagnostic},
@@ -24,7 +24,7 @@ use crate::{
 /// If there is no crate in the prefixes, or none of a package that is named; if the path of one cannot be
 /// written in such a file.
 pub fn cargo_config(prefixes: &[PathBuf], packages: &[String]) -> Result<String, Error> {
-    let mut crates = installed(prefixes);
+    let mut crates = installed_crates(prefixes);
     if crates.is_empty() {
         let message = match prefixes {
             [] => "AMENT_PREFIX_PATH names no prefix".to_owned(),
@@ -94,31 +94,6 @@ fn needed(
 fn in_words(prefixes: &[PathBuf]) -> String {
     let places = prefixes.iter().map(|prefix| prefix.display().to_string());
     places.collect::<Vec<_>>().join(", ")
-}
-
-/// The crates that the indexes of the prefixes have, and their folders.
-pub(super) fn installed(prefixes: &[PathBuf]) -> BTreeMap<String, PathBuf> {
-    let mut crates = BTreeMap::new();
-    for prefix in prefixes {
-        for name in names(&prefix.join(CRATE_INDEX)) {
-            let folder = prefix.join("share").join(&name).join("rust");
-            if folder.join("Cargo.toml").is_file() {
-                crates.entry(name).or_insert(folder);
-            }
-        }
-    }
-    crates
-}
-
-/// The names of what is in a folder of the index; none, if there is no such folder.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let legal = |name: &String| {
-        name.chars()
-            .all(|character| character.is_ascii_alphanumeric() || "_-".contains(character))
-    };
-    names.filter(legal).collect()
 }
 
 fn toml_string(text: &str) -> String {

@@ -6,14 +6,19 @@
 //! ([`cargo_config`]). Nothing here knows CMake: arguments are files and folders.
 
 mod arguments;
+#[cfg(feature = "cli")]
 mod cargo_config;
+mod index;
 mod manifest;
+#[cfg(feature = "cli")]
 mod runtime_crates;
 mod underlay;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "cli")]
 pub use cargo_config::cargo_config;
+#[cfg(feature = "cli")]
 pub use runtime_crates::write_runtime_crates;
 pub use underlay::{Underlay, generate_underlay};
 
@@ -24,9 +29,6 @@ use crate::{
 };
 use arguments::Arguments;
 use manifest::Manifest;
-
-/// The folder of the index of a prefix that names crates.
-const CRATE_INDEX: &str = "share/ament_index/resource_index/rust_packages";
 
 /// Writes the crate of the interface package that is being built.
 ///

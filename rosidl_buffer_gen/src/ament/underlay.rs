@@ -1,12 +1,16 @@
 //! Crates for packages that are installed and have none, because they were built without us.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-use super::{CRATE_INDEX, cargo_config::installed, manifest::Manifest};
+use super::{
+    index::{CRATES, installed_crates},
+    manifest::Manifest,
+    unreadable,
+};
 use crate::{
     Config, Error,
     config::AmentPackage,
@@ -42,7 +46,7 @@ pub fn generate_underlay(
         .filter(|prefix| *prefix != out)
         .cloned()
         .collect();
-    let present = installed(&others);
+    let present = installed_crates(&others);
     let found = installed_packages(&others)?;
     let wanted = match packages {
         [] => found.keys().cloned().collect(),
@@ -69,7 +73,7 @@ pub fn generate_underlay(
             has_service_msgs,
         });
         config.generate()?;
-        let index = out.join(CRATE_INDEX);
+        let index = out.join(CRATES);
         let marker = index.join(crate_name(&name));
         fs::create_dir_all(&index)
             .and_then(|()| fs::write(&marker, ""))
@@ -87,14 +91,12 @@ fn config(prefixes: &[PathBuf]) -> Config {
 }
 
 /// The packages with interfaces and their folders; of two of one name the first counts.
-fn installed_packages(
-    prefixes: &[PathBuf],
-) -> Result<std::collections::BTreeMap<PackageName, PathBuf>, Error> {
-    let mut found = std::collections::BTreeMap::new();
+fn installed_packages(prefixes: &[PathBuf]) -> Result<BTreeMap<PackageName, PathBuf>, Error> {
+    let mut found = BTreeMap::new();
     for prefix in prefixes {
         let root = Root::installed(prefix).map_err(|error| {
             let help = "it is in AMENT_PREFIX_PATH";
-            super::unreadable(prefix, error, help)
+            unreadable(prefix, error, help)
         })?;
         for package in root.iter().flat_map(Root::packages) {
             if let Place::Folder(folder) = &package.place {
