@@ -275,14 +275,13 @@ fn run(command: Command) -> Result<Done, Error> {
         }
         Command::AmentUnderlay { out, packages } => {
             let done = ament::generate_underlay(&ament_prefixes(), &out, &packages)?;
-            let crates = done.packages.iter();
-            let crates = crates.map(|package| format!("{package}\n"));
-            let mut output: String = crates.collect();
-            output += &format!(
-                "crates written: {}, already there: {}\n",
+            let count = format!(
+                "crates written: {}, already there: {}",
                 done.packages.len(),
                 done.present
             );
+            let lines = done.packages.into_iter().chain([count]);
+            let output = lines.map(|line| line + "\n").collect();
             Ok(Done::told(output))
         }
         Command::AmentRuntime { repository, out } => {

@@ -112,6 +112,6 @@ fn installed_packages(prefixes: &[PathBuf]) -> Result<BTreeMap<PackageName, Path
 fn closure(prefixes: &[PathBuf], named: &[String]) -> Result<BTreeSet<PackageName>, Error> {
     let none: [&str; 0] = [];
     let (_, report) = config(prefixes).packages(named).describe(&none)?;
-    let names = report.packages().map(|(name, _)| PackageName::new(name));
-    Ok(names.flatten().collect())
+    let found = report.packages().map(|(name, _)| PackageName::new(name));
+    Ok(found.flatten().collect())
 }
