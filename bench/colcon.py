@@ -40,7 +40,7 @@ sys.exit(code)
 READ = """import sys
 from rosidl_parser.definition import IdlLocator
 from rosidl_parser.parser import parse_idl_file
-from rosidl_cmake import expand_template, read_generator_arguments
+from rosidl_pycommon import expand_template, read_generator_arguments
 for pair in read_generator_arguments(sys.argv[1])["idl_tuples"]:
     parse_idl_file(IdlLocator(*pair.rsplit(":", 1)))
 """

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import layouts
+import refusals
 import standard
 from workspace import Failure, Workspace
 
@@ -41,13 +43,23 @@ def main(folder):
     env = environment(folder / "venv")
     clear(folder / "ws")
     ws = Workspace(folder / "ws", env, cmake_args=[standard.OURS])
+    target = folder / "plain_target"
     steps = [
         ("the generator", lambda: standard.plugin(ws, REPOSITORY)),
         ("interface packages", lambda: standard.packages(ws, REPOSITORY)),
         ("a Rust node by colcon, run, and again with its lock file", lambda: standard.node(ws, REPOSITORY)),
-        ("the same by plain cargo", lambda: standard.plain_cargo(ws, REPOSITORY, folder / "plain")),
+        ("the same by plain cargo", lambda: standard.plain_cargo(ws, REPOSITORY, folder / "plain", target)),
         ("again, with nothing changed", lambda: standard.nothing_changed(ws)),
         ("one file touched, then changed", lambda: standard.one_changed(ws)),
+        ("--symlink-install, in one go", lambda: layouts.links(ws, REPOSITORY, folder / "links", target)),
+        ("--merge-install at an odd path", lambda: layouts.one_prefix(ws, REPOSITORY, folder / "odd+path.1,x@y/ws", target)),
+        ("an overlay", lambda: layouts.overlay(ws, REPOSITORY, folder / "overlay")),
+        ("SKIP_INSTALL and ADD_LINTER_TESTS", lambda: layouts.not_installed(ws, folder / "skip")),
+        ("interfaces that are refused", lambda: refusals.interfaces(ws, folder / "wrong")),
+        ("no cargo", lambda: refusals.no_cargo(ws, folder / "no_cargo")),
+        ("an install space that cannot be written", lambda: refusals.read_only(ws, folder / "read_only")),
+        ("an underlay without crates", lambda: refusals.no_dependency(ws, folder / "no_dependency")),
+        ("type descriptions of ROS 2", lambda: refusals.descriptions(ws, folder / "descriptions")),
     ]
     for title, step in steps:
         start = time.monotonic()

@@ -3,7 +3,7 @@
 import shutil
 
 from standard import OURS, PROBES, binary, check_output
-from workspace import Workspace, changed, expect, expect_in, state
+from workspace import Workspace, changed, expect, expect_in, state, tell_cargo
 
 # What the node needs, and no more.
 NEEDED = ("action_msgs", "builtin_interfaces", "geometry_msgs", "sensor_msgs", "service_msgs", "std_msgs", "unique_identifier_msgs")
@@ -42,7 +42,7 @@ def used_by_cargo(ws, repository, target):
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(repository / "colcon/test/buffer_node", folder)
     shutil.copy(repository / "Cargo.lock", folder)
-    ws.run([binary(ws), "cargo-config"], cwd=folder)
+    tell_cargo(ws, binary(ws), folder)
     check_output(ws.run(["cargo", "run", "-q", "--offline", "--target-dir", target], cwd=folder), repository)
 
 
@@ -81,7 +81,7 @@ def overlay(base, repository, root):
 
     consumer = root / "consumer"
     write_consumer(consumer)
-    over.run([binary(under), "cargo-config"], cwd=consumer)
+    tell_cargo(over, binary(under), consumer)
     tree = over.run(["cargo", "tree", "--offline", "--prefix", "none"], cwd=consumer)
     for crate in (over.crate("own_msgs"), over.crate("std_msgs"), under.crate("builtin_interfaces")):
         expect_in(str(crate), tree)

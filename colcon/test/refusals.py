@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from layouts import READING, add_generators, fresh
-from standard import binary
-from workspace import expect, expect_in
+from layouts import READING, add_generators, fresh, write_consumer
+from standard import NO_HASHES, binary
+from workspace import expect, expect_in, tell_cargo
 
 NO_GENERATORS = "-DROSIDL_GENERATORS="
 
@@ -50,7 +50,7 @@ def no_cargo(base, root):
             if tool.name not in ("cargo", "rustc", "rustup") and not (tools / tool.name).exists():
                 (tools / tool.name).symlink_to(tool)
     venv = base.env["PATH"].split(":")[0]
-    path = {"PATH": f"{venv}:{tools}", "HOME": str(root)}
+    path = {"PATH": f"{venv}:{tools}", "HOME": str(root), "CARGO_HOME": str(root)}
     output = ws.build("--packages-select", "rosidl_generator_buffer_rs", sourced=False, fails=True, env=path)
     expect_in("cargo", output)
     expect_in("ROSIDL_BUFFER_GEN_EXECUTABLE", output)
@@ -93,15 +93,21 @@ def no_dependency(base, root):
 
     over = fresh(root / "over", base, underlays=[under.install])
     over.add_texts("own_msgs", READING)
-    output = over.build(fails=True)
-    expect_in("std_msgs", output)
-    expect_in("ament-underlay", output)
-    nothing_of(over, "own_msgs")
+    output = " ".join(over.build().split())
+    expect_in("there are no Rust crates of ", output)
+    expect_in("ament-underlay --out <folder> --package ", output)
+
+    consumer = root / "consumer"
+    write_consumer(consumer)
+    tree = ["cargo", "tree", "--offline", "--prefix", "none"]
+    tell_cargo(over, binary(base), consumer)
+    expect_in("std_msgs_buffer", over.run(tree, cwd=consumer, fails=True))
     made = root / "made"
-    over.run([binary(base), "ament-underlay", "--prefix", under.install, "--out", made])
-    over.env = {**over.env, "AMENT_PREFIX_PATH": f"{made}:{over.env['AMENT_PREFIX_PATH']}"}
-    over.build()
-    expect(over.marker("own_msgs").is_file(), "with crates for the underlay there is still none of own_msgs")
+    over.run([binary(base), "ament-underlay", "--out", made, "--package", "std_msgs"])
+    over.after_sourcing = f'export AMENT_PREFIX_PATH="{made}:$AMENT_PREFIX_PATH"; '
+    tell_cargo(over, binary(base), consumer)
+    expect_in(str(made / "share/std_msgs_buffer/rust"), over.run(tree, cwd=consumer))
+    expect("no Rust crates" not in over.build("--cmake-force-configure"), "crates in AMENT_PREFIX_PATH are not found")
 
 
 def descriptions(base, root):
@@ -117,7 +123,7 @@ def descriptions(base, root):
         texts[name] = ws.run([binary(base), "describe", f"builtin_interfaces/msg/{name}"], sourced=False)
         (folder / f"{name}.json").write_text(texts[name])
     output = ws.build(sourced=False)
-    expect("skip" not in output, f"there are descriptions, but they were skipped:\n{output}")
+    expect(NO_HASHES not in output, f"there are descriptions, but they were skipped:\n{output}")
     expect(ws.marker("builtin_interfaces").is_file(), "equal descriptions stop the build")
 
     shutil.rmtree(ws.install / "builtin_interfaces")

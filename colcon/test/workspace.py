@@ -95,6 +95,7 @@ class Workspace:
         self.underlays = [Path(underlay) for underlay in underlays]
         self.cmake_args = list(cmake_args)
         self.colcon_args = list(colcon_args)
+        self.after_sourcing = ""
         self.src.mkdir(parents=True, exist_ok=True)
 
     def add(self, source, name=None):
@@ -143,7 +144,7 @@ class Workspace:
         source = "".join('. "$1"; shift; ' for setup in setups if setup.exists())
         present = [str(setup) for setup in setups if setup.exists()]
         done = subprocess.run(
-            ["bash", "-c", f'{source}exec "$@"', "bash", *present, *map(str, command)],
+            ["bash", "-c", f'{source}{self.after_sourcing}exec "$@"', "bash", *present, *map(str, command)],
             cwd=cwd or self.root,
             env={**self.env, **(env or {})},
             stdout=subprocess.PIPE,
@@ -173,6 +174,13 @@ class Workspace:
     def marker(self, package):
         """The marker by which colcon finds that crate."""
         return self.prefix(package) / "share/ament_index/resource_index/rust_packages" / f"{package}_buffer"
+
+
+def tell_cargo(ws, program, folder):
+    """What the page says for Cargo outside colcon: the installed crates in the configuration of a package."""
+    lines = ws.run([program, "cargo-config"], cwd=folder).splitlines(keepends=True)
+    (folder / ".cargo").mkdir(exist_ok=True)
+    (folder / ".cargo/config.toml").write_text("".join(line for line in lines if not line.startswith("buffer_node ")))
 
 
 def state(*folders):

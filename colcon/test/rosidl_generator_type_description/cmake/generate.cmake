@@ -14,3 +14,16 @@ foreach(_tuple ${rosidl_generate_interfaces_IDL_TUPLES})
 endforeach()
 add_custom_target(${rosidl_generate_interfaces_TARGET}__rosidl_generator_type_description DEPENDS ${_descriptions})
 add_dependencies(${rosidl_generate_interfaces_TARGET} ${rosidl_generate_interfaces_TARGET}__rosidl_generator_type_description)
+
+# The arguments of generators have type descriptions since Iron; Debian's rosidl is older and takes them for something else. Defined here,
+# as every find_package(rosidl_cmake) defines its own again.
+function(rosidl_write_generator_arguments output_file)
+  _rosidl_write_generator_arguments("${output_file}" ${ARGN})
+  cmake_parse_arguments(_given "" "" "TYPE_DESCRIPTION_TUPLES" ${ARGN})
+  if(_given_TYPE_DESCRIPTION_TUPLES)
+    file(READ "${output_file}" _text)
+    string(REPLACE ";" "\", \"" _tuples "${_given_TYPE_DESCRIPTION_TUPLES}")
+    string(JSON _text SET "${_text}" "type_description_tuples" "[\"${_tuples}\"]")
+    file(WRITE "${output_file}" "${_text}")
+  endif()
+endfunction()
