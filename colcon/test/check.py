@@ -16,7 +16,7 @@ import standard
 from workspace import Failure, Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-KEPT = ("rosidl_generator_buffer_rs", "buffer_node")
+KEPT = ("rosidl_generator_buffer_rs", "buffer_node", "COLCON_IGNORE")
 
 
 def environment(venv):
@@ -33,9 +33,7 @@ def environment(venv):
 def clear(root):
     """An empty workspace, but for what cargo compiled in an earlier run."""
     for path in (root / "src", root / "install", root / "log", *(root / "build").glob("*")):
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.name not in KEPT and path.is_dir():
+        if path.is_dir() and path.name not in KEPT:
             shutil.rmtree(path)
 
 
@@ -60,6 +58,7 @@ def main(folder):
         ("an install space that cannot be written", lambda: refusals.read_only(ws, folder / "read_only")),
         ("an underlay without crates", lambda: refusals.no_dependency(ws, folder / "no_dependency")),
         ("type descriptions of ROS 2", lambda: refusals.descriptions(ws, folder / "descriptions")),
+        ("rosidl generate -t buffer_rs", lambda: refusals.command_line(ws, folder / "command_line")),
     ]
     for title, step in steps:
         start = time.monotonic()

@@ -133,3 +133,12 @@ def descriptions(base, root):
     for text in (f"RIHS01_{right}", "RIHS01_0123abcd", "Time.json", "Time.msg"):
         expect_in(text, output)
     nothing_of(ws, "builtin_interfaces")
+
+
+def command_line(base, root):
+    """`rosidl generate -t buffer_rs`, ROS 2's own command."""
+    shutil.rmtree(root, ignore_errors=True)
+    command = ["rosidl", "generate", "-t", "buffer_rs", "-o", root, "builtin_interfaces", "msg/Time.msg", "msg/Duration.msg"]
+    base.run(command, cwd=base.src / "builtin_interfaces")
+    for file in ("Cargo.toml", "src/msg/time.rs", "src/msg/duration.rs"):
+        expect((root / file).is_file(), f"rosidl generate did not write {file}")
