@@ -12,4 +12,5 @@ mod lifetime;
 #[path = "../tensor/messages.rs"]
 mod messages;
 mod outgoing;
+#[cfg(not(miri))] // there it takes ten minutes
 mod random;

@@ -61,6 +61,18 @@ fn places(bytes: &[u8]) -> Vec<Buffer<u8>> {
     places
 }
 
+/// A vector of bytes that is aligned for numbers, as those of most allocators are.
+fn zeros(len: usize) -> Buffer<u8> {
+    let mut others = Vec::new();
+    loop {
+        let bytes = vec![0_u8; len];
+        if bytes.as_ptr().addr().is_multiple_of(8) {
+            return bytes.into();
+        }
+        others.push(bytes); // so that the next one is elsewhere
+    }
+}
+
 /// A tensor as a library has it: the pointer, and what it says.
 fn given(tensor: DlTensor) -> (NonNull<Versioned>, Said) {
     let tensor = tensor.into_raw().cast::<Versioned>();
@@ -135,7 +147,10 @@ fn each_type_goes_out_of_each_memory_and_comes_back_in_place() {
             let message =
                 Tensor::from_parts(dtype, shape.into(), strides.into(), byte_offset, data);
             let address = message.data.as_slice().unwrap().as_ptr();
-            let tensor = DlTensor::from_message(&message).unwrap();
+            let tensor = match DlTensor::from_message(&message) {
+                Err(DlpackError::Unaligned { .. }) if cfg!(miri) => continue, // bytes may be anywhere there
+                tensor => tensor.unwrap(),
+            };
             assert_eq!(tensor.dtype(), dtype);
             assert_eq!(
                 (tensor.shape(), tensor.strides()),
@@ -237,7 +252,7 @@ fn memory_of_its_own_is_writable_and_that_of_others_is_not() {
         strides: &[2, 1],
         byte_offset: 2,
     };
-    let data = Buffer::from(vec![0_u8; 10]);
+    let data = zeros(10);
     let address = data.as_slice().unwrap().as_ptr();
     let tensor = DlTensor::from_owned(layout, data).unwrap();
     assert!(!tensor.is_read_only());
@@ -269,15 +284,15 @@ fn memory_of_its_own_is_writable_and_that_of_others_is_not() {
 
 #[test]
 fn a_message_is_written_in_place() {
-    let mut message = Tensor::zeros(DType::I32, [3]).unwrap();
+    let mut message = Tensor::zeros(DType::U8, [3]).unwrap();
     // SAFETY: the message is not looked at until the tensor is gone.
     let (raw, said) = given(unsafe { DlTensor::from_message_mut(&mut message) }.unwrap());
     // SAFETY: three numbers, which nobody else looks at.
-    unsafe { *said.inner.data.cast::<[i32; 3]>() = [1, 2, 3] };
+    unsafe { *said.inner.data.cast::<[u8; 3]>() = [1, 2, 3] };
     assert!(message.data.as_mut_slice().is_none()); // the tensor has it too
     delete(raw);
     assert_eq!(
-        message.tensor().unwrap().as_slice::<i32>().unwrap(),
+        message.tensor().unwrap().as_slice::<u8>().unwrap(),
         [1, 2, 3]
     );
     assert!(message.data.as_mut_slice().is_some());
@@ -291,7 +306,7 @@ fn the_older_struct_is_for_writable_tensors() {
         strides: &[],
         byte_offset: 0,
     };
-    let tensor = DlTensor::from_owned(layout, vec![0; 8].into()).unwrap();
+    let tensor = DlTensor::from_owned(layout, zeros(8)).unwrap();
     let address = tensor.data_address();
     let raw = tensor.into_raw_legacy().unwrap();
     // SAFETY: of `into_raw_legacy`.
@@ -319,7 +334,7 @@ fn the_older_struct_is_for_writable_tensors() {
 
 #[test]
 fn what_dlpack_cannot_say_is_refused() {
-    let data = Buffer::from((0..64).collect::<Vec<u8>>());
+    let data = Tensor::from_vec([8], vec![0_u64; 8]).unwrap().data; // aligned
     let odd = Layout {
         dtype: DType::U32,
         shape: &[2],

@@ -8,7 +8,7 @@ use crate::messages::Tensor;
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: if cfg!(miri) { 20 } else { 1000 },
+        cases: 1000,
         failure_persistence: None,
         ..ProptestConfig::default()
     }
