@@ -3,6 +3,7 @@
 //! Backends go in once, when a program starts; encoding and decoding look them up. A registry is a value: two nodes of
 //! one process may have different ones. Nothing here talks to a peer.
 
+use core::any::Any;
 use core::fmt;
 use std::sync::Arc;
 
@@ -98,6 +99,11 @@ impl BackendRegistry {
     /// Whether there is a backend of that name.
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// The backend of that name, if it is of this type.
+    pub fn backend<B: BufferBackend>(&self, name: &str) -> Option<&B> {
+        self.get(name)?.as_any().downcast_ref()
     }
 
     /// As [`BufferBackend::is_host_readable`]; `false` for a backend that is not here.
@@ -197,6 +203,7 @@ impl FromIterator<(String, String)> for Peer {
 
 /// A backend whatever its descriptors are.
 pub(crate) trait AnyBackend: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
     fn metadata(&self) -> String;
     fn is_host_readable(&self) -> bool;
     fn host_pool(&self) -> Option<&dyn HostPool>;
@@ -221,6 +228,10 @@ pub(crate) trait AnyBackend: Send + Sync {
 }
 
 impl<B: BufferBackend> AnyBackend for B {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn metadata(&self) -> String {
         self.backend_metadata()
     }

@@ -26,6 +26,8 @@ mod pace;
 mod peers;
 mod round;
 mod slow;
+#[cfg(feature = "tensors")]
+mod tensors;
 mod warm;
 
 fn main() {
@@ -33,7 +35,7 @@ fn main() {
         return other::act();
     }
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let tables: [(&str, fn()); 9] = [
+    let tables: &[(&str, fn())] = &[
         ("warm", warm::full_rate),
         ("pace", pace::pace),
         ("rates", warm::rates),
@@ -43,13 +45,15 @@ fn main() {
         ("deaths", deaths::deaths),
         ("bytes", bytes::bytes),
         ("peers", peers::peers),
+        #[cfg(feature = "tensors")]
+        ("tensors", tensors::hop),
     ];
     // The driver and its context are there before anything is measured.
     let Some(side) = side::Side::new() else {
         return;
     };
     for (name, table) in tables {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == *name) {
             table();
         }
     }

@@ -38,6 +38,14 @@ pub fn act() {
             pin(READER_CORE);
             subscribe(&mut subscriber, &gpu, &link);
         }
+        #[cfg(feature = "tensors")]
+        "tensors" => {
+            let side = side();
+            let gpu = Gpu::on(side.stream.device());
+            let mut subscriber = crate::tensors::TorchSubscriber::new(side, &link);
+            pin(READER_CORE);
+            subscribe(&mut subscriber, &gpu, &link);
+        }
         "copy" => {
             let side = side();
             let gpu = Gpu::on(side.stream.device());

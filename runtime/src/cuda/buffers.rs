@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::access::{AccessError, Keep, ReadHandle, WriteHandle, copy_device, register};
 use super::backend::CudaBackend;
 use super::descriptor::CudaRsBufferDescriptor;
+#[cfg(feature = "tch")]
+use super::driver::Device;
 use super::driver::DeviceUuid;
 use super::storage::{CudaStorage, Held, StorageRef};
 use super::stream::CudaStream;
@@ -13,6 +15,24 @@ use crate::buffer::Buffer;
 use crate::element::Element;
 
 impl CudaBackend {
+    /// The backend that a buffer's memory belongs to here, and the device that reads it; `None` for memory of the host.
+    #[cfg(feature = "tch")]
+    pub(crate) fn of(buffer: &Buffer<u8>) -> Option<(Self, Device)> {
+        let storage = StorageRef::new(Arc::clone(buffer.storage()?))?;
+        let storage = storage.get()?;
+        let backend = Self {
+            inner: Arc::clone(&storage.inner),
+        };
+        let memorys = storage.held.context().device().clone();
+        let opened = backend.devices().any(|device| *device == memorys);
+        let device = if opened {
+            memorys
+        } else {
+            backend.devices().next()?.clone()
+        };
+        Some((backend, device))
+    }
+
     /// An unwritten buffer of `len` bytes on the first device.
     ///
     /// # Errors

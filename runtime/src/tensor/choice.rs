@@ -45,6 +45,22 @@ pub fn choose_backend<'r>(
     choose(backends, asked, env::var_os(BACKEND_VARIABLE).as_deref())
 }
 
+/// As [`choose_backend`] for what lies on the host: nothing goes to a device that nobody named.
+#[cfg(all(target_os = "linux", feature = "tch", not(all(test, loom))))]
+pub(super) fn choose_host_backend<'r>(
+    backends: &'r BackendRegistry,
+    asked: Option<&str>,
+) -> Result<&'r str, ChoiceError> {
+    let variable = env::var_os(BACKEND_VARIABLE).is_some_and(|name| !name.is_empty());
+    if asked.is_some() || variable {
+        return choose_backend(backends, asked);
+    }
+    let mut names = backends.names();
+    Ok(names
+        .find(|name| backends.is_host_readable(name))
+        .unwrap_or(CPU))
+}
+
 fn choose<'r>(
     backends: &'r BackendRegistry,
     asked: Option<&str>,

@@ -27,6 +27,9 @@ mod points;
 mod samples;
 mod scalar;
 mod shape;
+#[cfg(all(target_os = "linux", feature = "tch", not(all(test, loom))))]
+#[allow(unsafe_code)] // calls into C++, and memory that it writes
+pub mod tch;
 mod view;
 
 pub use choice::{BACKEND_VARIABLE, ChoiceError, choose_backend};

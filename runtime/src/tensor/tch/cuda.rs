@@ -1,0 +1,207 @@
+//! Tensors on a GPU, in memory of [`CudaBackend`]: read and written in the order of torch's current stream.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::ptr;
+use std::sync::{Mutex, PoisonError};
+
+use ::tch::Tensor;
+
+use super::error::TorchError;
+use super::ffi::{self, Memory, Place};
+use super::input::strides;
+use super::library::load_cuda;
+use crate::buffer::Buffer;
+use crate::cuda::{CudaBackend, CudaStream, Device};
+use crate::registry::BackendRegistry;
+use crate::tensor::shape::Layout;
+use crate::tensor::view::TensorView;
+
+/// A device whose memory torch can use, and the stream that orders it.
+pub(super) struct OnDevice {
+    backend: CudaBackend,
+    stream: CudaStream,
+    index: i32,
+}
+
+/// The device that a buffer's memory is read on; `None` for memory that is not on one.
+pub(super) fn reach(data: &Buffer<u8>) -> Option<Result<OnDevice, TorchError>> {
+    let (backend, device) = CudaBackend::of(data)?;
+    let stream = current_stream(&backend, &device);
+    Some(stream.map(|stream| OnDevice {
+        backend,
+        stream,
+        index: device.ordinal(),
+    }))
+}
+
+/// The stream that torch puts this thread's work for a device on, for other work that has to be in its order.
+///
+/// # Errors
+/// [`TorchError::NoCuda`]; when the backend did not open the device.
+pub fn current_stream(backend: &CudaBackend, device: &Device) -> Result<CudaStream, TorchError> {
+    load_cuda()?;
+    // Both count the devices that CUDA shows this process.
+    let handle = ffi::current_stream(device.ordinal())?;
+    // SAFETY: torch works in the device's primary context and never destroys its streams; what others gave it has to exist as
+    // long as torch uses it, which `StreamGuard` sees to.
+    Ok(unsafe { backend.foreign_stream(device.uuid(), handle) }?)
+}
+
+impl OnDevice {
+    /// # Safety
+    /// As [`view_input_tensor_msg`](super::view_input_tensor_msg).
+    pub(super) unsafe fn view(
+        &self,
+        view: &TensorView<'_>,
+        layout: Layout<'_>,
+    ) -> Result<Tensor, TorchError> {
+        let read = self
+            .backend
+            .from_input_buffer(view.buffer(), &self.stream)?;
+        let first = address(read.address(), view.byte_range());
+        let strides = strides(&layout);
+        // SAFETY: the range was measured for this layout, and the handle keeps it there, written, until it is dropped; that nobody
+        // writes is the caller's promise.
+        unsafe { ffi::from_memory(&self.memory(first, &layout, &strides), read) }
+    }
+
+    /// A tensor over memory that nobody wrote yet.
+    pub(super) fn output(
+        &self,
+        data: &mut Buffer<u8>,
+        range: Range<usize>,
+        layout: &Layout<'_>,
+    ) -> Result<Tensor, TorchError> {
+        let write = self.backend.from_output_buffer(data, &self.stream)?;
+        let first = address(write.address(), range);
+        let strides = strides(layout);
+        // SAFETY: the range was measured for this layout; the handle is the only one to write there and lets nobody read
+        // before it is dropped.
+        unsafe { ffi::from_memory(&self.memory(first, layout, &strides), write) }
+    }
+
+    fn memory<'a>(&self, first: u64, layout: &Layout<'a>, strides: &'a [i64]) -> Memory<'a> {
+        Memory {
+            data: ptr::with_exposed_provenance_mut(usize::try_from(first).unwrap_or_default()), // addresses are as wide
+            dtype: layout.dtype,
+            shape: layout.shape,
+            strides,
+            place: Place::Cuda(self.index),
+        }
+    }
+}
+
+/// Of the first element: the range was measured for the memory that begins there.
+fn address(memory: u64, range: Range<usize>) -> u64 {
+    memory + range.start as u64
+}
+
+/// Memory on the device that torch counts so, or else on the backend's first one.
+pub(super) fn allocate(
+    cuda: &CudaBackend,
+    len: usize,
+    near: Place,
+) -> Result<Buffer<u8>, TorchError> {
+    let device = match near {
+        Place::Cuda(index) => cuda.devices().find(|device| device.ordinal() == index),
+        Place::Host => None,
+    };
+    Ok(match device {
+        Some(device) => cuda.allocate_buffer_on(device.uuid(), len),
+        None => cuda.allocate_buffer(len),
+    }?)
+}
+
+/// The memory of a tensor, which nobody else uses, as a buffer.
+pub(super) fn adopt(
+    backends: &BackendRegistry,
+    tensor: Tensor,
+    (address, len): (usize, usize),
+    index: i32,
+) -> Result<Buffer<u8>, TorchError> {
+    let cuda = backends
+        .names()
+        .find_map(|name| backends.backend::<CudaBackend>(name));
+    let cuda = cuda.ok_or_else(|| TorchError::NoMemory("cpu".to_owned()))?;
+    let device = cuda.devices().find(|device| device.ordinal() == index);
+    let device = device.ok_or_else(|| {
+        TorchError::NoCuda(format!("the backend did not open torch's device {index}"))
+    })?;
+    let stream = current_stream(cuda, device)?;
+    // SAFETY: the tensor has so many bytes there in the device's primary context and keeps them; it is the only one over its
+    // memory, so nobody writes there, but for work that is over or on torch's current stream, as torch itself assumes.
+    Ok(unsafe { cuda.adopt(address as u64, len, &stream, tensor) }?)
+}
+
+/// Makes a stream torch's current one on this thread, for the stream's device, and puts back the one before when it is
+/// dropped.
+///
+/// Torch keeps memory for each stream that it worked on, so the stream is kept for as long as the process lives: use a few, again
+/// and again.
+///
+/// ```no_run
+/// use rosidl_buffer_runtime::cuda::CudaBackend;
+/// use rosidl_buffer_runtime::tensor::tch::StreamGuard;
+///
+/// let cuda = CudaBackend::shared()?;
+/// let stream = cuda.new_stream()?;
+/// let guard = StreamGuard::new(&stream)?;
+/// // … what torch does here is on `stream` …
+/// drop(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "the stream is torch's as long as this lives"]
+pub struct StreamGuard {
+    index: i32,
+    before: i64,
+    /// Torch has a current stream for each thread.
+    here: PhantomData<*const ()>,
+}
+
+impl StreamGuard {
+    /// # Errors
+    /// [`TorchError::NoCuda`], and when torch refuses.
+    pub fn new(stream: &CudaStream) -> Result<Self, TorchError> {
+        load_cuda()?;
+        keep(stream);
+        let index = stream.device().ordinal();
+        // Torch's number of a stream that it did not make is the address, and that of the default stream is 0.
+        let id = match stream.handle() {
+            0 | 1 => 0,
+            handle => i64::try_from(handle).unwrap_or_default(), // addresses are not that large
+        };
+        // SAFETY: a stream of the device's primary context, which is kept.
+        let before = unsafe { ffi::exchange_stream(index, id) }?;
+        Ok(Self {
+            index,
+            before,
+            here: PhantomData,
+        })
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        // SAFETY: torch gave the number for this device.
+        if let Err(error) = unsafe { ffi::exchange_stream(self.index, self.before) } {
+            tracing::error!(%error, "torch's current stream could not be put back");
+        }
+    }
+}
+
+impl fmt::Debug for StreamGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamGuard(device {})", self.index)
+    }
+}
+
+/// Keeps a stream that torch may use from now on.
+fn keep(stream: &CudaStream) {
+    static KEPT: Mutex<Vec<CudaStream>> = Mutex::new(Vec::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !kept.iter().any(|other| other.handle() == stream.handle()) {
+        kept.push(stream.clone());
+    }
+}

@@ -1,0 +1,233 @@
+//! On a GPU, with torch's CUDA; each test says why it skips where there is none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rosidl_buffer_runtime::cuda::{CudaBackend, CudaStream, Device as Gpu};
+use rosidl_buffer_runtime::tensor::tch::{
+    StreamGuard, TorchError, allocate_tensor_msg, copy_to_tensor_msg, current_stream,
+    from_input_tensor_msg, from_output_tensor_msg, into_tensor_msg, load_cuda, to_tensor_msg,
+    view_input_tensor_msg,
+};
+use rosidl_buffer_runtime::tensor::{DType, TensorMessage as _};
+use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferBackend as _, cdr};
+use tch::{Device, IndexOp as _, Kind, Tensor};
+
+use crate::types::{KINDS, sample};
+use crate::{Message, address, bytes};
+
+const GPU: Device = Device::Cuda(0);
+const FLOAT: (Kind, Device) = (Kind::Float, GPU);
+const SOON: Duration = Duration::from_secs(20);
+
+/// A backend of the test's own, among the backends of a program.
+struct Side {
+    cuda: CudaBackend,
+    backends: BackendRegistry,
+    stream: CudaStream,
+}
+
+impl Side {
+    fn new() -> Option<Self> {
+        let skipped = |why: String| eprintln!("skipped: {why}");
+        let cuda = CudaBackend::new()
+            .map_err(|error| skipped(error.to_string()))
+            .ok()?;
+        load_cuda()
+            .map_err(|error| skipped(error.to_string()))
+            .ok()?;
+        let mut backends = BackendRegistry::new();
+        backends.register(Arc::new(cuda.clone())).unwrap();
+        let stream = cuda.new_stream().unwrap();
+        Some(Self {
+            cuda,
+            backends,
+            stream,
+        })
+    }
+
+    fn gpu(&self) -> &Gpu {
+        self.cuda.devices().next().unwrap()
+    }
+
+    /// Where the message's memory is on the device.
+    fn place(&self, message: &Message) -> usize {
+        let read = self
+            .cuda
+            .from_input_buffer(&message.data, &self.stream)
+            .unwrap();
+        usize::try_from(read.address()).unwrap()
+    }
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn every_kind_goes_through_the_gpu() {
+    let Some(side) = Side::new() else { return };
+    for (kind, _, _) in KINDS {
+        let on_host = sample(kind);
+        let expected = bytes(&on_host);
+        for tensor in [on_host.to_device(GPU), on_host] {
+            let message: Message = to_tensor_msg(&side.backends, &tensor, Some("cuda_rs")).unwrap();
+            assert_eq!(message.data.backend_type(), "cuda_rs");
+            assert_eq!(message.data.to_vec().unwrap(), expected, "{kind:?}");
+            let copy = from_input_tensor_msg(&message).unwrap();
+            assert_eq!((copy.kind(), copy.device()), (kind, GPU));
+            assert_eq!(bytes(&copy), expected, "{kind:?}");
+            // SAFETY: it is only read, on one stream.
+            let view = unsafe { view_input_tensor_msg(&message) }.unwrap();
+            assert_eq!(address(&view), side.place(&message));
+            assert_ne!(address(&copy), address(&view));
+            assert_eq!(bytes(&view), expected);
+            drop(view);
+
+            let mut output: Message =
+                allocate_tensor_msg(&side.backends, tensor.size(), kind, None).unwrap();
+            assert_eq!(output.data.backend_type(), "cuda_rs"); // the best there is
+            let mut target = from_output_tensor_msg(&mut output).unwrap();
+            assert_eq!((target.kind(), target.device()), (kind, GPU));
+            target.copy_(&tensor);
+            let written = address(&target);
+            drop(target);
+            assert_eq!(side.place(&output), written);
+            assert_eq!(output.data.to_vec().unwrap(), expected, "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn tensors_cross_between_host_and_gpu() {
+    let Some(side) = Side::new() else { return };
+    let tensor = Tensor::arange(60, FLOAT)
+        .reshape([3, 4, 5])
+        .permute([2, 0, 1]);
+    let message: Message = to_tensor_msg(&side.backends, &tensor, Some("cpu")).unwrap();
+    assert_eq!(message.data, bytes(&tensor));
+    let near: Message = to_tensor_msg(&side.backends, &tensor, None).unwrap();
+    assert_eq!(near.data.backend_type(), "cuda_rs");
+    let on_host = tensor.to_device(Device::Cpu);
+    let near: Message = to_tensor_msg(&side.backends, &on_host, None).unwrap();
+    assert_eq!(near.data.backend_type(), "cpu"); // nobody asked for a device
+    let mut there: Message =
+        allocate_tensor_msg(&side.backends, [60], Kind::Float, Some("cuda_rs")).unwrap();
+    copy_to_tensor_msg(&on_host, &mut there).unwrap();
+    assert_eq!(there.shape, [5, 3, 4]);
+    assert_eq!(there.data.to_vec().unwrap(), bytes(&tensor));
+    let again = copy_to_tensor_msg(&on_host, &mut there);
+    assert!(matches!(again, Err(TorchError::Access(_))), "{again:?}");
+    let wire = cdr::encode(&there).unwrap();
+    let received: Message = cdr::decode(&wire).unwrap();
+    assert!(from_input_tensor_msg(&received).unwrap().equal(&on_host));
+}
+
+#[test]
+fn a_stream_of_ours_is_torch_s_while_it_is_guarded() {
+    let Some(side) = Side::new() else { return };
+    let current = || current_stream(&side.cuda, side.gpu()).unwrap().handle();
+    let before = current();
+    let other = side.cuda.new_stream().unwrap();
+    let guard = StreamGuard::new(&side.stream).unwrap();
+    assert_eq!(current(), side.stream.handle());
+    {
+        let _inner = StreamGuard::new(&other).unwrap();
+        assert_eq!(current(), other.handle());
+        std::thread::scope(|threads| {
+            threads
+                .spawn(|| assert_eq!(current(), before))
+                .join()
+                .unwrap();
+        });
+        let _default = StreamGuard::new(&side.cuda.default_stream(side.gpu().uuid()).unwrap());
+        assert_eq!(current(), 0);
+    }
+    assert_eq!(current(), side.stream.handle());
+    drop(guard);
+    assert_eq!(current(), before);
+}
+
+#[test]
+fn what_one_stream_writes_another_reads_without_the_host() {
+    let Some(side) = Side::new() else { return };
+    let writing = side.cuda.new_stream().unwrap();
+    let busy = Tensor::ones([4096, 4096], FLOAT);
+    tch::Cuda::synchronize(0);
+    for round in 0..20 {
+        let guard = StreamGuard::new(&writing).unwrap();
+        let mut message: Message =
+            allocate_tensor_msg(&side.backends, [1 << 22], Kind::Float, None).unwrap();
+        let mut output = from_output_tensor_msg(&mut message).unwrap();
+        let work = busy.matmul(&busy).matmul(&busy); // milliseconds, before the tensor is written
+        output.copy_(&(work.i((0, 0)) * 0.0 + f64::from(round)).expand([1 << 22], false));
+        drop(output);
+        drop(guard);
+        let _guard = StreamGuard::new(&side.stream).unwrap();
+        // SAFETY: it is only read, on this stream.
+        let view = unsafe { view_input_tensor_msg(&message) }.unwrap();
+        let right = view.eq(f64::from(round)).sum(Kind::Int64);
+        drop(view);
+        drop(message);
+        assert_eq!(right.int64_value(&[]), 1 << 22, "round {round}");
+    }
+}
+
+#[test]
+fn the_block_is_kept_until_torch_s_last_tensor() {
+    let Some(side) = Side::new() else { return };
+    let tensor = Tensor::arange(1 << 20, FLOAT);
+    let message: Message = to_tensor_msg(&side.backends, &tensor, None).unwrap();
+    // SAFETY: it is only read, on one stream.
+    let view = unsafe { view_input_tensor_msg(&message) }.unwrap();
+    let part = view.i(7..);
+    drop((message, view));
+    let used = || {
+        let stats = side.cuda.stats();
+        stats.blocks - stats.blocks_free
+    };
+    assert_eq!(used(), 1);
+    assert_eq!(part.i(0).double_value(&[]).to_string(), "7");
+    std::thread::spawn(move || drop(part)).join().unwrap();
+    eventually("the block is free", || used() == 0);
+}
+
+#[test]
+fn a_tensor_goes_to_another_backend_without_the_host() {
+    let Some(side) = Side::new() else { return };
+    let reader = CudaBackend::new().unwrap();
+    reader.connect(&side.cuda.backend_metadata(), SOON).unwrap();
+    assert!(side.cuda.wait_for_reader(&reader.backend_metadata(), SOON));
+    for number in 0..3 {
+        let tensor = Tensor::arange(1 << 16, FLOAT) + number;
+        let place = address(&tensor);
+        let expected = tensor.copy();
+        // Torch's own memory, and a copy in ours.
+        let message: Message = if number == 0 {
+            to_tensor_msg(&side.backends, &tensor, None).unwrap()
+        } else {
+            let message = into_tensor_msg(&side.backends, tensor).unwrap();
+            assert_eq!(side.place(&message), place);
+            message
+        };
+        let storage = message.data.storage().unwrap();
+        let metadata = reader.backend_metadata();
+        let descriptor = side.cuda.create_descriptor(storage, &metadata).unwrap();
+        let storage = reader.from_descriptor(descriptor.unwrap()).unwrap();
+        drop(message);
+        let data = Buffer::from_storage(storage).unwrap();
+        let received = Message::from_buffer(DType::F32, [1 << 16], data).unwrap();
+        // SAFETY: it is only read, on one stream.
+        let view = unsafe { view_input_tensor_msg(&received) }.unwrap();
+        assert_eq!(view.device(), GPU);
+        assert!(view.equal(&expected));
+    }
+    let shared = Tensor::ones([4], FLOAT);
+    let _part = shared.i(..2);
+    let refused = into_tensor_msg::<Message>(&side.backends, shared);
+    assert!(matches!(refused, Err(TorchError::Shared)));
+}
