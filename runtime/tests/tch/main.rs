@@ -10,6 +10,9 @@
 #[cfg(feature = "cuda")]
 #[allow(unsafe_code)] // views
 mod cuda;
+#[cfg(feature = "dlpack")]
+#[allow(unsafe_code)] // views
+mod dlpack;
 #[allow(unsafe_code)] // views
 mod input;
 #[allow(unsafe_code)] // views

@@ -27,6 +27,10 @@ pub enum TorchError {
     #[cfg(feature = "cuda")]
     #[error(transparent)]
     Access(#[from] crate::cuda::AccessError),
+    /// What DLPack describes cannot be had.
+    #[cfg(feature = "dlpack")]
+    #[error(transparent)]
+    Dlpack(#[from] crate::tensor::dlpack::DlpackError),
     /// The backend has no memory that torch could write to.
     #[error(
         "the backend `{0}` gives out no memory that torch can write tensors into; name `cpu`, `shm` or, with the feature `cuda`, `cuda_rs`"

@@ -56,6 +56,10 @@ unsafe extern "C" {
     ) -> Answer;
     fn rosidl_torch_describe(tensor: *const RawTensor, out: *mut RawDescription) -> Answer;
     fn rosidl_torch_copy(tensor: *const RawTensor, copy: *mut *mut RawTensor) -> Answer;
+    #[cfg(feature = "dlpack")]
+    fn rosidl_torch_to_dlpack(tensor: *const RawTensor, managed: *mut *mut c_void) -> Answer;
+    #[cfg(feature = "dlpack")]
+    fn rosidl_torch_from_dlpack(managed: *mut c_void, tensor: *mut *mut RawTensor) -> Answer;
     #[cfg(feature = "cuda")]
     fn rosidl_torch_current_stream(device: i32, handle: *mut *mut c_void) -> Answer;
     #[cfg(feature = "cuda")]
@@ -154,6 +158,19 @@ pub(super) struct Description<'a> {
     pub(super) needs_grad: bool,
 }
 
+impl Description<'_> {
+    /// Whether the elements are those in memory, and nobody else uses it.
+    pub(super) fn check_exclusive(&self) -> Result<(), TorchError> {
+        if self.is_lazy {
+            return Err(TorchError::Lazy);
+        }
+        if !self.is_alone || self.needs_grad {
+            return Err(TorchError::Shared);
+        }
+        Ok(())
+    }
+}
+
 /// Looks at a tensor.
 ///
 /// # Errors
@@ -207,6 +224,27 @@ pub(super) fn copy(of: &Tensor) -> Result<Tensor, TorchError> {
     let mut made = ptr::null_mut();
     // SAFETY: tch's tensor is an `at::Tensor`, borrowed and only read.
     check(unsafe { rosidl_torch_copy(of.as_ptr().cast(), &raw mut made) })?;
+    Ok(tensor(made))
+}
+
+/// A `DLManagedTensorVersioned` of the tensor's memory.
+#[cfg(feature = "dlpack")]
+pub(super) fn to_dlpack(of: &Tensor) -> Result<NonNull<c_void>, TorchError> {
+    let mut made = ptr::null_mut();
+    // SAFETY: tch's tensor is an `at::Tensor`, borrowed and only read; the pointer is valid for one pointer.
+    check(unsafe { rosidl_torch_to_dlpack(of.as_ptr().cast(), &raw mut made) })?;
+    NonNull::new(made).ok_or_else(|| TorchError::Torch("it gave no tensor".to_owned())) // it always does
+}
+
+/// A tensor over what DLPack describes, which is torch's from then on; not so on an error.
+///
+/// # Safety
+/// It is a valid `DLManagedTensorVersioned` that nobody else has.
+#[cfg(feature = "dlpack")]
+pub(super) unsafe fn from_dlpack(managed: NonNull<c_void>) -> Result<Tensor, TorchError> {
+    let mut made = ptr::null_mut();
+    // SAFETY: the caller's promise; the pointer is valid for one pointer.
+    check(unsafe { rosidl_torch_from_dlpack(managed.as_ptr(), &raw mut made) })?;
     Ok(tensor(made))
 }
 

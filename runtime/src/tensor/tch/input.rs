@@ -160,7 +160,7 @@ fn copied(bytes: &[u8], layout: &Layout<'_>) -> Result<Tensor, TorchError> {
 }
 
 /// A copy of torch's own, on the same device.
-fn own(source: &Tensor, dtype: DType) -> Result<Tensor, TorchError> {
+pub(super) fn own(source: &Tensor, dtype: DType) -> Result<Tensor, TorchError> {
     if dtype == DType::BOOL {
         // Other values than 0 and 1 are none of C++'s `bool`, and these are a stranger's.
         return Ok(source.f_view_dtype(Kind::Uint8)?.f_ne(0)?.f_contiguous()?);

@@ -213,12 +213,7 @@ pub fn into_tensor_msg<M: TensorMessage>(
     tensor: Tensor,
 ) -> Result<M, TorchError> {
     let described = ffi::describe(&tensor)?;
-    if described.is_lazy {
-        return Err(TorchError::Lazy);
-    }
-    if !described.is_alone || described.needs_grad {
-        return Err(TorchError::Shared);
-    }
+    described.check_exclusive()?;
     let (dtype, shape) = (described.dtype, described.shape.to_vec());
     let strides = described.strides.to_vec();
     let layout = Layout {

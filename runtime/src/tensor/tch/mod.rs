@@ -36,6 +36,8 @@
 
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "dlpack")]
+mod dlpack;
 mod error;
 mod ffi;
 mod input;
@@ -46,6 +48,8 @@ mod types;
 
 #[cfg(feature = "cuda")]
 pub use cuda::{StreamGuard, current_stream};
+#[cfg(feature = "dlpack")]
+pub use dlpack::{from_dlpack, into_dlpack, view_dlpack};
 pub use error::TorchError;
 pub use input::{from_input_tensor_msg, into_tensor, view_input_tensor_msg};
 pub use library::load_cuda;
