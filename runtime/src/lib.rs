@@ -32,12 +32,9 @@
 //! * `cuda`: memory of NVIDIA's GPUs (Linux). The driver is opened at run time: a program that has the feature also works without it.
 //! * `serde`: `Serialize` and `Deserialize` for every message; bytes as bytes, arrays of any length, bounds enforced.
 //! * `half`: elements of tensors as `f16` and `bf16` of the crate `half`; `ndarray`: tensors as views of that crate.
-<<<<<<< HEAD
 //! * `dlpack`: tensors handed to array libraries (numpy, torch, JAX…) and taken from them, without a copy.
 //! * `image`: compressed images (JPEG, PNG, depth) decoded and encoded, and images in the types of that crate.
-=======
 //! * `tch`: tensors of torch, by the crate `tch` and libtorch 2.11 ([`tensor`], Linux).
->>>>>>> 1767b4b (Tensors of torch from messages and back: in their memory to write, as copies or views to read)
 //! * `conformance`: what every [`BufferBackend`] has to pass, for tests of backends.
 
 #![deny(unsafe_code)]
