@@ -20,9 +20,9 @@ KEPT = ("rosidl_generator_buffer_rs", "buffer_node", "COLCON_IGNORE")
 
 
 def environment(venv):
-    """What builds see of this machine: its tools and cargo's folders, no sourced ROS."""
-    kept = ("HOME", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy", "CARGO_HTTP_CAINFO", "SSL_CERT_FILE")
-    env = {name: os.environ[name] for name in kept if name in os.environ}
+    """What builds see: this machine's tools, and nothing of a sourced ROS or of a build that this is part of."""
+    dropped = ("AMENT_", "CMAKE_", "COLCON_", "ROS_", "CARGO_TARGET_DIR", "LD_LIBRARY_PATH", "PYTHON", "RUSTFLAGS", "VIRTUAL_ENV")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     cargo = Path(shutil.which("cargo") or sys.exit("there is no cargo")).parent
     env["PATH"] = f"{venv}/bin:{cargo}:/usr/bin:/bin"
     env["AMENT_PREFIX_PATH"] = "/usr"
@@ -49,8 +49,8 @@ def main(folder):
         ("the same by plain cargo", lambda: standard.plain_cargo(ws, REPOSITORY, folder / "plain", target)),
         ("again, with nothing changed", lambda: standard.nothing_changed(ws)),
         ("one file touched, then changed", lambda: standard.one_changed(ws)),
-        ("--symlink-install, in one go", lambda: layouts.links(ws, REPOSITORY, folder / "links", target)),
-        ("--merge-install at an odd path", lambda: layouts.one_prefix(ws, REPOSITORY, folder / "odd+path.1,x@y/ws", target)),
+        ("--symlink-install, in one go", lambda: layouts.links(ws, REPOSITORY, folder / "links")),
+        ("--merge-install --symlink-install at an odd path", lambda: layouts.odd_path(ws, REPOSITORY, folder / "odd+path.1,x@y/ws", target)),
         ("an overlay", lambda: layouts.overlay(ws, REPOSITORY, folder / "overlay")),
         ("SKIP_INSTALL and ADD_LINTER_TESTS", lambda: layouts.not_installed(ws, folder / "skip")),
         ("interfaces that are refused", lambda: refusals.interfaces(ws, folder / "wrong")),

@@ -1,6 +1,7 @@
 """How a workspace may lie and be installed: symbolic links, one prefix for all, odd paths, overlays, packages that install nothing."""
 
 import shutil
+from pathlib import Path
 
 from standard import OURS, PROBES, binary, check_output
 from workspace import Workspace, changed, expect, expect_in, state, tell_cargo
@@ -46,21 +47,23 @@ def used_by_cargo(ws, repository, target):
     check_output(ws.run(["cargo", "run", "-q", "--offline", "--target-dir", target], cwd=folder), repository)
 
 
-def links(base, repository, root, target):
+def links(base, repository, root):
     """`--symlink-install`: what is installed are links, and a changed file is there with the next build."""
     ws = in_one_go(base, repository, root, ["--symlink-install"])
-    used_by_cargo(ws, repository, target)
-    file = ws.src / "std_msgs/msg/ColorRGBA.msg"
-    file.write_text(file.read_text() + "float32 w\n")
-    before = state(ws.crate("std_msgs"))
+    crate = ws.crate("std_msgs")
+    for file in ("Cargo.toml", "src/lib.rs", "src/msg/color_rgba.rs"):
+        expect((crate / file).is_symlink(), f"{crate / file} is not a link")
+    before = state(crate)
+    change = ws.src / "std_msgs/msg/ColorRGBA.msg"
+    change.write_text(change.read_text() + "float32 w\n")
     ws.build("--packages-select", "std_msgs")
-    written = changed(before, state(ws.crate("std_msgs")))
-    expect(any(path.endswith("color_rgba.rs") for path in written), f"another field in ColorRGBA.msg changed {written}")
+    written = [path for path in changed(before, state(crate)) if path.endswith(".rs")]
+    expect([Path(path).name for path in written] == ["color_rgba.rs"], f"another field in ColorRGBA.msg changed {written}")
 
 
-def one_prefix(base, repository, root, target):
-    """`--merge-install` at a path with odd characters."""
-    used_by_cargo(in_one_go(base, repository, root, ["--merge-install"]), repository, target)
+def odd_path(base, repository, root, target):
+    """`--merge-install` with links at a path with odd characters; the crates compile there, and the node runs."""
+    used_by_cargo(in_one_go(base, repository, root, ["--merge-install", "--symlink-install"]), repository, target)
 
 
 def overlay(base, repository, root):
