@@ -1,4 +1,4 @@
-//! Waiting for several subscriptions and services at a time.
+//! Waiting for several subscriptions, services and events at a time.
 //!
 //! In: what may become ready. Out: which of it is. Nothing is taken here: who is told takes it with `try_recv`. A task that
 //! waits without a thread uses `recv_async` instead.
@@ -11,7 +11,7 @@ use std::{
 
 use crate::wakers::{WaitPlace, Waiter, Wakers};
 
-/// What a [`WaitSet`] waits for: subscriptions, services that are polled, and guard conditions.
+/// What a [`WaitSet`] waits for: subscriptions, services that are polled, events, and guard conditions.
 pub trait Waitable {
     #[doc(hidden)]
     fn source(&self) -> Source;
@@ -34,7 +34,7 @@ pub(crate) trait Ready: WaitPlace + Send + Sync {
     fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()>;
 }
 
-/// Several subscriptions, services and guard conditions, any of which ends a wait.
+/// Several subscriptions, services, events and guard conditions, any of which ends a wait.
 ///
 /// ```no_run
 /// # use rosidl_buffer_runtime::BufferMessage;
@@ -104,8 +104,8 @@ impl WaitSet {
     /// Waits until something is ready, but not longer than `timeout`. Returns what is, in the order in which it was added; nothing
     /// when the time is over. Blocks the calling thread.
     ///
-    /// A subscription is ready when a message waits, a service when a request does, and both when their session is closed. What
-    /// waits may still turn out to be undecodable, so that `try_recv` gives nothing.
+    /// A subscription is ready when a message waits, a service when a request does, events when something happened, and all of them
+    /// when their session is closed. What waits may still turn out to be undecodable, so that `try_recv` gives nothing.
     pub fn wait(&mut self, timeout: Duration) -> Vec<WaitKey> {
         let deadline = Instant::now().checked_add(timeout);
         let waker = Waker::from(Arc::clone(&self.signal));

@@ -81,7 +81,7 @@ fn outcome(sequence: &[i32]) -> Outcome {
     }
 }
 
-/// A server that takes goals of a positive order, and a client that has found it.
+/// A server that takes goals of a positive order, the large ones for later, and a client that has found it.
 fn server_and_client(
     node: &Node,
     options: ActionServerOptions,
@@ -92,6 +92,7 @@ fn server_and_client(
         "fibonacci",
         options,
         |_, goal| match goal.order {
+            100.. => GoalResponse::AcceptAndDefer,
             1.. => GoalResponse::AcceptAndExecute,
             _ => GoalResponse::Reject,
         },
@@ -235,6 +236,47 @@ fn goals_end_in_every_way_that_there_is() {
     let result = goal.result_async();
     drop(handle);
     assert_eq!(block_on(result).unwrap().status, GoalStatus::Aborted);
+}
+
+#[test]
+fn a_deferred_goal_is_executed_later_or_never() {
+    let node = node(12);
+    let (_server, client, handles) = handed(&node, CancelResponse::Accept);
+    let next = || {
+        let goal = client.send_goal(&Goal { order: 100 }, SOON).unwrap();
+        let handle = handles.recv_timeout(SOON).unwrap();
+        assert_eq!(handle.status(), GoalStatus::Accepted);
+        (goal, handle)
+    };
+    let (goal, handle) = next();
+    eventually("the client hears that it waits", || {
+        goal.status() == GoalStatus::Accepted
+    });
+    handle.execute().unwrap();
+    eventually("the client hears that it began", || {
+        goal.status() == GoalStatus::Executing
+    });
+    let again = handle.execute().unwrap_err();
+    assert!(matches!(again, Error::GoalState { .. }), "{again}");
+    handle.succeed(outcome(&[1])).unwrap();
+    assert_eq!(goal.result(SOON).unwrap().status, GoalStatus::Succeeded);
+
+    // Canceled before its turn came.
+    let (goal, handle) = next();
+    goal.cancel(SOON).unwrap();
+    assert!(handle.is_canceling());
+    assert!(handle.execute().is_err());
+    handle.canceled(outcome(&[])).unwrap();
+    assert_eq!(goal.result(SOON).unwrap().status, GoalStatus::Canceled);
+
+    // It cannot be reached before it began, nor when it is left alone.
+    let (goal, handle) = next();
+    let early = handle.succeed(outcome(&[1])).unwrap_err();
+    assert!(matches!(early, Error::GoalState { .. }), "{early}");
+    assert_eq!(goal.result(SOON).unwrap().status, GoalStatus::Canceled);
+    let (goal, handle) = next();
+    drop(handle);
+    assert_eq!(goal.result(SOON).unwrap().status, GoalStatus::Canceled);
 }
 
 #[test]

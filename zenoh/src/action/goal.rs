@@ -91,11 +91,7 @@ impl<A: Action> Shared<A> {
         let mut goals = self.goals();
         let told = goals
             .end(&id, how, result)
-            .map_err(|from| Error::GoalState {
-                action: self.name.clone(),
-                from,
-                to: how,
-            })?;
+            .map_err(|from| self.state_error(from, how))?;
         self.publish_status(&goals);
         drop(goals);
         for (responder, result) in told {
@@ -108,6 +104,14 @@ impl<A: Action> Shared<A> {
             }
         });
         Ok(())
+    }
+
+    fn state_error(&self, from: GoalStatus, to: GoalStatus) -> Error {
+        Error::GoalState {
+            action: self.name.clone(),
+            from,
+            to,
+        }
     }
 
     /// Answers somebody who asked for a goal's result.
@@ -152,7 +156,7 @@ pub(super) fn time_parts(stamp: i64) -> (i32, u32) {
 /// A goal that was accepted and is to be reached, given to the function that executes it.
 ///
 /// It ends with [`succeed`](Self::succeed), [`abort`](Self::abort) or [`canceled`](Self::canceled). Dropped before, also by a
-/// panic, the goal is aborted with an empty result.
+/// panic, the goal is aborted with an empty result; canceled, if its execution was deferred and did not start.
 pub struct GoalHandle<A: Action> {
     id: Id,
     goal: A::Goal,
@@ -191,6 +195,18 @@ impl<A: Action> GoalHandle<A> {
         self.status() == GoalStatus::Canceling
     }
 
+    /// Starts the execution of a goal that was [deferred](super::GoalResponse::AcceptAndDefer).
+    ///
+    /// # Errors
+    /// [`Error::GoalState`] when it was started before, or is being canceled.
+    pub fn execute(&self) -> Result<()> {
+        let mut goals = self.shared.goals();
+        let started = goals.execute(&self.id);
+        started.map_err(|from| self.shared.state_error(from, GoalStatus::Executing))?;
+        self.shared.publish_status(&goals);
+        Ok(())
+    }
+
     /// Tells whoever listens how it goes.
     ///
     /// # Errors
@@ -205,7 +221,7 @@ impl<A: Action> GoalHandle<A> {
     /// The goal is reached.
     ///
     /// # Errors
-    /// [`Error::GoalState`], which cannot happen to a handle in use.
+    /// [`Error::GoalState`] when its execution was deferred and did not start. The goal is canceled then.
     pub fn succeed(mut self, result: A::Result) -> Result<()> {
         self.end(GoalStatus::Succeeded, result)
     }
@@ -238,13 +254,20 @@ impl<A: Action> Drop for GoalHandle<A> {
         if self.ended {
             return;
         }
+        // One that is not executed has no way to be aborted.
+        let was_deferred = self.status() == GoalStatus::Accepted;
+        let (how, done) = if was_deferred && self.shared.goals().cancel(&self.id) {
+            (GoalStatus::Canceled, "canceled")
+        } else {
+            (GoalStatus::Aborted, "aborted")
+        };
         tracing::warn!(
-            "the goal {} of {} was left without an end and is aborted",
+            "the goal {} of {} was left without an end and is {done}",
             self.goal_id(),
             self.shared.name
         );
         let empty = self.shared.no_result();
-        if let Err(error) = self.end(GoalStatus::Aborted, empty) {
+        if let Err(error) = self.end(how, empty) {
             tracing::error!("{error}");
         }
     }

@@ -78,16 +78,27 @@ impl<R: Clone, W> Goals<R, W> {
         Ok(())
     }
 
-    /// Accepts a goal that is executed at once.
+    /// Accepts a goal, which is not executed yet.
     pub(super) fn accept(&mut self, id: Id, stamp: i64) -> Result<(), Refusal> {
         self.check(&id)?;
         self.goals.push(Goal {
             id,
             stamp,
-            status: GoalStatus::Executing,
+            status: GoalStatus::Accepted,
             result: None,
             waiting: Vec::new(),
         });
+        Ok(())
+    }
+
+    /// Begins with an accepted goal; the state from which there is no such way.
+    pub(super) fn execute(&mut self, id: &Id) -> Result<(), GoalStatus> {
+        let goal = self.goals.iter_mut().find(|goal| goal.id == *id);
+        let goal = goal.ok_or(GoalStatus::Unknown)?;
+        if goal.status != GoalStatus::Accepted {
+            return Err(goal.status);
+        }
+        goal.status = GoalStatus::Executing;
         Ok(())
     }
 
@@ -227,6 +238,7 @@ mod tests {
         let mut goals = Goals::default();
         for (id, stamp) in [(ONE, 10), (TWO, 20), (THREE, 30)] {
             goals.accept(id, stamp).unwrap();
+            goals.execute(&id).unwrap();
         }
         goals
     }
@@ -282,6 +294,25 @@ mod tests {
         }
         assert_eq!(goals().end(&[9; 16], Succeeded, ""), Err(Unknown));
         assert_eq!(goals().accept(ONE, 1), Err(Refusal::Known));
+    }
+
+    #[test]
+    fn a_goal_that_was_only_accepted_is_begun_with_or_canceled() {
+        use GoalStatus::{Aborted, Accepted, Canceled, Canceling, Executing, Succeeded, Unknown};
+        let mut goals = Goals::default();
+        goals.accept(ONE, 10).unwrap();
+        for how in [Succeeded, Aborted, Canceled] {
+            assert_eq!(goals.end(&ONE, how, "one"), Err(Accepted));
+        }
+        assert_eq!(goals.execute(&TWO), Err(Unknown));
+        assert_eq!(goals.execute(&ONE), Ok(()));
+        assert_eq!(goals.execute(&ONE), Err(Executing));
+        goals.accept(TWO, 20).unwrap();
+        assert_eq!(meant(&goals, TWO, 0), [TWO]);
+        assert!(goals.cancel(&TWO));
+        assert_eq!(goals.execute(&TWO), Err(Canceling));
+        assert_eq!(ask(&mut goals, TWO, 1), Asked::Waits(None));
+        assert_eq!(goals.end(&TWO, Canceled, "two"), Ok(vec![(1, "two")]));
     }
 
     #[test]

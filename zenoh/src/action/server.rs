@@ -36,6 +36,9 @@ pub enum GoalResponse {
     Reject,
     /// It is, and its execution starts at once.
     AcceptAndExecute,
+    /// It is, and its execution starts with [`GoalHandle::execute`]. The function that executes goals gets it all the same, at once; it
+    /// waits for its turn there, or hands it on to whoever has it executed later.
+    AcceptAndDefer,
 }
 
 /// Whether a goal may be canceled.
@@ -75,7 +78,7 @@ impl Node {
     /// A server of the action `name`.
     ///
     /// `on_goal` is asked about each goal that comes, `on_cancel` about each goal that somebody wants canceled; they answer
-    /// at once. `execute` runs on a thread of its own for each goal, several at a time if several are accepted.
+    /// at once. `execute` runs on a thread of its own for each goal that is accepted, several at a time if there are several.
     ///
     /// # Errors
     /// When the name breaks ROS's rules, the session is gone, or a thread cannot be started.
@@ -266,7 +269,8 @@ fn accept<A: Action>(
     if let Err(refusal) = known {
         return refused(refusal);
     }
-    if on_goal(GoalId(id), &request.goal) == GoalResponse::Reject {
+    let response = on_goal(GoalId(id), &request.goal);
+    if response == GoalResponse::Reject {
         return answer(false, 0);
     }
     let stamp = now();
@@ -274,6 +278,9 @@ fn accept<A: Action>(
     if let Err(refusal) = goals.accept(id, stamp) {
         drop(goals);
         return refused(refusal);
+    }
+    if response == GoalResponse::AcceptAndExecute {
+        let _ = goals.execute(&id); // always possible: it was accepted above, under the same lock
     }
     drop(goals);
     *accepted = Some(GoalHandle::new(id, request.goal, shared));
