@@ -33,6 +33,7 @@ mod torch {
             .std("c++17")
             .define("_GLIBCXX_USE_CXX11_ABI", "1")
             .warnings(false) // torch's own headers have some
+            .debug(false) // they are large
             .include(folder.join("include"))
             .file(SHIM)
             .compile("rosidl_buffer_torch");

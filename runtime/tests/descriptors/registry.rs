@@ -34,6 +34,17 @@ fn names_are_checked_and_sorted() {
 }
 
 #[test]
+fn a_backend_is_found_by_its_name_and_type() {
+    let mut registry = BackendRegistry::new();
+    let (near, _far) = Mailbox::pair("hall");
+    registry.register(Arc::clone(&near)).unwrap();
+    let found = registry.backend::<Mailbox>("mailbox").unwrap();
+    assert!(std::ptr::eq(found, &*near));
+    assert!(registry.backend::<Depot>("mailbox").is_none());
+    assert!(registry.backend::<Mailbox>("shm").is_none());
+}
+
+#[test]
 fn a_clone_is_a_registry_of_its_own() {
     let mut first = BackendRegistry::new();
     first.register(Depot::new("shm")).unwrap();

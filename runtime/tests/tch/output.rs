@@ -175,8 +175,8 @@ fn a_tensor_is_given_away_without_a_copy() {
         .reshape([3, 4])
         .tr()
         .contiguous()
-        .tr(); // strided
-    let tensor = tensor.i(1..); // from the middle of its memory
+        .tr() // strided
+        .i(1..); // from the middle of its memory
     let (place, expected) = (address(&tensor), bytes(&tensor));
     let message: Message = into_tensor_msg(&backends, tensor).unwrap();
     assert_eq!(data_address(&message), place);

@@ -18,7 +18,7 @@ use crate::tensor::dtype::DType;
 /// [`TorchError::Shared`] when another tensor uses the memory too, or its gradient is wanted: `tensor.copy()` has memory of its own;
 /// [`TorchError::Lazy`], [`TorchError::NotStrided`] or [`TorchError::Type`] for a tensor that DLPack cannot describe.
 pub fn into_dlpack(tensor: Tensor) -> Result<DlTensor, TorchError> {
-    ffi::describe(&tensor)?.check_exclusive()?;
+    let tensor = ffi::exclusive(tensor)?;
     let managed = ffi::to_dlpack(&tensor)?;
     drop(tensor);
     // SAFETY: torch made it just now, for nobody else, and its tensor was the only one over the memory.
@@ -28,7 +28,7 @@ pub fn into_dlpack(tensor: Tensor) -> Result<DlTensor, TorchError> {
 /// What DLPack describes as a tensor: over the same memory, if it may be written, which torch takes for granted; else a copy.
 ///
 /// On a GPU the memory is used on torch's current stream: what makes a [`DlTensor`] there takes a stream, which should be that
-/// one, [`current_stream`](super::current_stream).
+/// one, `current_stream`.
 ///
 /// # Errors
 /// [`TorchError::NoCuda`] for memory of a GPU that torch cannot use; [`TorchError::Torch`] for a type or device that it does not have.

@@ -55,6 +55,7 @@ unsafe extern "C" {
         tensor: *mut *mut RawTensor,
     ) -> Answer;
     fn rosidl_torch_describe(tensor: *const RawTensor, out: *mut RawDescription) -> Answer;
+    fn rosidl_torch_forget_base(tensor: *mut RawTensor) -> Answer;
     fn rosidl_torch_copy(tensor: *const RawTensor, copy: *mut *mut RawTensor) -> Answer;
     #[cfg(feature = "dlpack")]
     fn rosidl_torch_to_dlpack(tensor: *const RawTensor, managed: *mut *mut c_void) -> Answer;
@@ -158,19 +159,6 @@ pub(super) struct Description<'a> {
     pub(super) needs_grad: bool,
 }
 
-impl Description<'_> {
-    /// Whether the elements are those in memory, and nobody else uses it.
-    pub(super) fn check_exclusive(&self) -> Result<(), TorchError> {
-        if self.is_lazy {
-            return Err(TorchError::Lazy);
-        }
-        if !self.is_alone || self.needs_grad {
-            return Err(TorchError::Shared);
-        }
-        Ok(())
-    }
-}
-
 /// Looks at a tensor.
 ///
 /// # Errors
@@ -217,6 +205,27 @@ unsafe fn numbers<'a>(start: *const i64, count: usize) -> &'a [i64] {
     }
     // SAFETY: the caller's promise.
     unsafe { slice::from_raw_parts(start, count) }
+}
+
+/// The same tensor, as the only one over its memory, whose elements are those in memory.
+///
+/// # Errors
+/// As [`describe`]; [`TorchError::Lazy`] and [`TorchError::Shared`] when it is not so.
+pub(super) fn exclusive(mut tensor: Tensor) -> Result<Tensor, TorchError> {
+    let described = describe(&tensor)?;
+    if described.is_lazy {
+        return Err(TorchError::Lazy);
+    }
+    if described.needs_grad {
+        return Err(TorchError::Shared);
+    }
+    // SAFETY: tch's tensor is an `at::Tensor`, borrowed mutably.
+    check(unsafe { rosidl_torch_forget_base(tensor.as_mut_ptr().cast()) })?;
+    if describe(&tensor)?.is_alone {
+        Ok(tensor)
+    } else {
+        Err(TorchError::Shared)
+    }
 }
 
 /// The same elements in memory of torch's own, side by side, on the same device.

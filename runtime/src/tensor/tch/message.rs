@@ -202,7 +202,7 @@ fn to_vector(tensor: &Tensor, is: &Description<'_>, len: usize) -> Result<Vec<u8
 ///
 /// On a GPU it needs the backend `cuda_rs`, and what writes the tensor is over or on torch's current stream. Memory of torch's own
 /// cannot be mapped by other processes: the GPU copies it when the first of them is told of the message, see
-/// [`CudaBackend::adopt`](crate::cuda::CudaBackend::adopt); likewise, memory of the host goes to other processes as bytes. So for them
+/// `CudaBackend::adopt`; likewise, memory of the host goes to other processes as bytes. So for them
 /// [`to_tensor_msg`] costs no more.
 ///
 /// # Errors
@@ -212,8 +212,8 @@ pub fn into_tensor_msg<M: TensorMessage>(
     backends: &BackendRegistry,
     tensor: Tensor,
 ) -> Result<M, TorchError> {
+    let tensor = ffi::exclusive(tensor)?;
     let described = ffi::describe(&tensor)?;
-    described.check_exclusive()?;
     let (dtype, shape) = (described.dtype, described.shape.to_vec());
     let strides = described.strides.to_vec();
     let layout = Layout {

@@ -141,8 +141,14 @@ char *rosidl_torch_describe(const at::Tensor *tensor, RosidlTorchTensor *out) {
     out->is_lazy =
         tensor->is_conj() || tensor->is_neg() || tensor->_is_zerotensor();
     out->needs_grad = tensor->requires_grad();
-    out->is_alone = tensor->use_count() == 1 && tensor->storage().use_count() == 1;
+    out->is_alone =
+        tensor->use_count() == 1 && tensor->storage().use_count() == 1;
   });
+}
+
+// Has the tensor forget what it is a view of: torch keeps that for gradients, and with it a second tensor over the memory.
+char *rosidl_torch_forget_base(at::Tensor *tensor) {
+  return caught([&] { *tensor = tensor->variable_data(); });
 }
 
 // The tensor's elements on the host or a device, in row-major order; `device` as above.
