@@ -3,7 +3,7 @@
 //! For an interface package that colcon builds, the crate of its own ([`generate`]); the same for packages
 //! that are installed and have none ([`generate_underlay`]); the runtime's crates as they are installed
 //! beside them ([`write_runtime_crates`]); and how a plain `cargo build` finds all these
-//! ([`cargo_config`]). Nothing here knows CMake: arguments are files and folders.
+//! ([`cargo_config()`]). Nothing here knows CMake: arguments are files and folders.
 
 mod arguments;
 #[cfg(feature = "cli")]
