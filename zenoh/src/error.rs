@@ -165,6 +165,17 @@ pub enum Error {
         /// Zenoh's answer.
         cause: Cause,
     },
+    /// A message in device memory went to those who take it as it is, and then not to all others. Said once, by the next call.
+    #[error(
+        "a message published earlier on {topic} did not reach the subscriptions that need a copy on the host: {cause}; what was \
+         published now has gone its way"
+    )]
+    Earlier {
+        /// The topic.
+        topic: String,
+        /// What went wrong.
+        cause: Cause,
+    },
     /// The thread that runs a callback could not be started.
     #[error("the thread for the callback on {topic} could not be started: {source}")]
     Thread {

@@ -17,6 +17,7 @@ use rosidl_buffer_runtime::{BufferError, Message};
 use crate::{
     inbox::Inbox,
     key::{Gid, TopicKey},
+    lane::Reader,
     options::CPU,
 };
 
@@ -63,6 +64,22 @@ impl<M> Inlet<M> {
     /// `None` when the subscription is gone.
     pub(crate) fn inbox(&self) -> Option<Arc<Inbox<M>>> {
         self.inbox.upgrade()
+    }
+
+    /// The subscription, as a publisher's lane knows it. Routes that name it keep it in its place.
+    pub(crate) fn reader(self: &Arc<Self>) -> Reader {
+        Reader::Here(Arc::as_ptr(self).addr())
+    }
+}
+
+impl<M: Message> Inlet<M> {
+    /// Whether all buffers of the message are in memory that is accepted.
+    pub(crate) fn takes(&self, message: &M) -> bool {
+        let mut takes = true;
+        message.for_each_buffer(&mut |_, buffer| {
+            takes &= is_taken(&self.accepted, buffer.backend_type());
+        });
+        takes
     }
 }
 
@@ -197,17 +214,17 @@ pub(crate) struct Delivery<M> {
 /// A clone of the message for each of these subscriptions; the error when one could not be made.
 ///
 /// Buffers in memory that a subscription does not take are copied to the host's, once for all who take the same.
-pub(crate) fn deliveries<M: Message>(
-    inlets: &[Arc<Inlet<M>>],
+pub(crate) fn deliveries<'a, M: Message>(
+    inlets: impl Iterator<Item = &'a Arc<Inlet<M>>>,
     message: &M,
 ) -> (Vec<Delivery<M>>, Option<BufferError>) {
     let mut copies: Vec<(&[String], M)> = Vec::new();
-    let (mut deliveries, mut error) = (Vec::with_capacity(inlets.len()), None);
+    let (mut deliveries, mut error) = (Vec::new(), None);
     for inlet in inlets {
         let Some(inbox) = inlet.inbox() else { continue };
         let accepted = inlet.accepted.as_slice();
         let known = copies.iter().find(|(names, _)| *names == accepted);
-        let (message, is_copied) = if takes(accepted, message) {
+        let (message, is_copied) = if inlet.takes(message) {
             (message.clone(), false)
         } else if let Some((_, copy)) = known {
             (copy.clone(), true)
@@ -234,13 +251,6 @@ pub(crate) fn deliveries<M: Message>(
 
 fn is_taken(accepted: &[String], backend: &str) -> bool {
     backend == CPU || accepted.iter().any(|name| name == backend)
-}
-
-/// Whether all buffers of the message are in memory that is accepted.
-fn takes<M: Message>(accepted: &[String], message: &M) -> bool {
-    let mut takes = true;
-    message.for_each_buffer(&mut |_, buffer| takes &= is_taken(accepted, buffer.backend_type()));
-    takes
 }
 
 /// The message with all buffers in memory that is accepted, or in the host's.

@@ -1,15 +1,15 @@
 //! One message as it is handed to Zenoh: serialised once for all that take bytes, and once more for each subscription that
-//! takes a descriptor.
+//! takes a descriptor; and who takes device memory as it is, so that they need not wait for copies that others need.
 //!
 //! In: a message and the routes. Out: parcels, each with the key that it goes to, and why there are bytes among them where
 //! there might have been descriptors. Nothing is sent here.
 
-use rosidl_buffer_runtime::{Buffer, EncodeError, Message, Peer, Storage};
-
-use std::sync::Arc;
+use rosidl_buffer_runtime::{AnyBuffer, Buffer, EncodeError, Message, Peer, Storage};
 
 use crate::{
     key::Attachment,
+    lane::Reader,
+    local::Inlet,
     options::CPU,
     routes::{Router, Routes},
     sender::{Addressed, BaseSender, Bytes, CpuSender, Encoded, PeerSender},
@@ -38,7 +38,7 @@ struct Made<'a> {
     bytes: Option<Bytes>,
     /// Who gets that.
     plain: Vec<&'a PeerSender>,
-    /// Whether somebody gets a descriptor.
+    /// Whether somebody gets a descriptor, or had one.
     described: bool,
 }
 
@@ -81,60 +81,98 @@ impl Parcel<'_> {
         !matches!(self, Self::Addressed(_))
     }
 
-    /// Hands it to Zenoh, and calls `described` with the backend of each descriptor that left.
+    /// Calls `visit` with the backend of each descriptor.
+    pub(crate) fn for_each_backend(&self, visit: impl FnMut(&str)) {
+        if let Self::Addressed(addressed) = self {
+            addressed.backends().for_each(visit);
+        }
+    }
+
+    /// Hands it to Zenoh; calls `not_left` with the backend of each descriptor if that refuses it.
     pub(crate) fn put(
         self,
         attachment: &Attachment,
-        described: impl FnMut(&str),
+        not_left: impl FnMut(&str),
     ) -> zenoh::Result<()> {
         match self {
             Self::Base(sender, bytes) => sender.put(bytes, attachment),
             Self::Cpu(sender, bytes) => sender.put(bytes, attachment),
             Self::Peer(sender, bytes) => sender.put(bytes, attachment),
-            Self::Addressed(addressed) => addressed.put(attachment, described),
+            Self::Addressed(addressed) => addressed.put(attachment, not_left),
         }
     }
 }
 
 impl<M: Message> Routes<M> {
-    /// Serialises `message` for everybody.
+    /// Who takes all memory of `message` that the host cannot read as it is, so that nothing is copied for them. Nobody, if
+    /// there is no such memory, or none that anybody could be handed.
+    pub(crate) fn direct(&self, router: &Router<M>, message: &M) -> Vec<Reader> {
+        if !M::HAS_ROS_BUFFERS || !in_device_memory(message) {
+            return Vec::new();
+        }
+        let here = self.inlets_but(&[]).filter(|inlet| {
+            // Two copies of one message have to follow each other closely.
+            !self.comes_again() && inlet.takes(message)
+        });
+        let there = self
+            .peers()
+            .filter(|peer| takes_devices(message, peer.peer(), router));
+        let here = here.map(Inlet::reader);
+        here.chain(there.map(|peer| peer.reader())).collect()
+    }
+
+    /// Descriptors for those of them who are not in the context, and for whom there is one. What fails is found again when the
+    /// message is encoded for all others.
+    pub(crate) fn describe<'a>(
+        &'a self,
+        router: &'a Router<M>,
+        message: &M,
+        direct: &[Reader],
+    ) -> Vec<(Reader, Parcel<'a>)> {
+        let peers = self.peers();
+        let described = peers.filter(|peer| direct.contains(&peer.reader()));
+        let described =
+            described.filter_map(|peer| match peer.describe(message, router.backends()) {
+                Ok(Encoded::Addressed(addressed)) => {
+                    Some((peer.reader(), Parcel::Addressed(addressed)))
+                }
+                Ok(Encoded::Bytes(_)) | Err(_) => None,
+            });
+        described.collect()
+    }
+
+    /// Whether there is anybody but those who had it.
+    pub(crate) fn has_others(&self, router: &Router<M>, had: &[Reader]) -> bool {
+        if self.inlets_but(had).next().is_some() {
+            return true;
+        }
+        let is_cpu = self.channels().is_some_and(|all| all.cpu.is_some());
+        self.base_sender(router).is_some()
+            && (!on_channels(had)
+                || is_cpu
+                || self.peers().any(|peer| !had.contains(&peer.reader())))
+    }
+
+    /// Serialises `message` for everybody but those who had it.
     ///
     /// Bytes alone go to the base key, once, for all; the channels carry a message only if somebody gets a descriptor. One
     /// message takes the one way and the next the other, and still they arrive in order: all keys of a publisher have the
     /// same reliability and priority, so the same conduit of a link, and at the other end one thread reads it.
-    ///
-    /// The parcels for those who take device memory as it is are handed to `send_first`, if there are any, before its bytes are
-    /// copied to the host for the others: that waits for the device.
     pub(crate) fn encode<'a>(
         &'a self,
         router: &'a Router<M>,
         message: &M,
-        send_first: impl FnOnce(Vec<Parcel<'a>>),
+        had: &[Reader],
     ) -> Outgoing<'a> {
         let Some(base) = self.base_sender(router) else {
             return Outgoing::default(); // all who are there get the message itself
         };
-        let mut made = Made::default();
-        let peers = self
-            .channels()
-            .into_iter()
-            .flat_map(|channels| &channels.peers);
-        if in_device_memory(message) {
-            let direct = |peer: &&Arc<PeerSender>| takes_devices(message, peer.peer(), router);
-            let (direct, others) = peers.partition::<Vec<_>, _>(direct);
-            for peer in direct {
-                made.add(peer, message, router);
-            }
-            if made.described {
-                send_first(std::mem::take(&mut made.out.parcels));
-            }
-            for peer in others {
-                made.add(peer, message, router);
-            }
-        } else {
-            for peer in peers {
-                made.add(peer, message, router);
-            }
+        let mut made = Made {
+            described: on_channels(had),
+            ..Made::default()
+        };
+        for peer in self.peers().filter(|peer| !had.contains(&peer.reader())) {
+            made.add(peer, message, router);
         }
         let Made {
             mut out,
@@ -222,20 +260,41 @@ fn choose<M: Message>(message: &M, peer: &Peer, router: &Router<M>) -> Choice {
     choice
 }
 
+/// Whether some of them had it by a channel of their own.
+fn on_channels(had: &[Reader]) -> bool {
+    had.iter().any(|reader| matches!(reader, Reader::There(_)))
+}
+
+/// Calls `visit` with each buffer that the host cannot read in place.
+fn for_each_device<M: Message>(message: &M, mut visit: impl FnMut(&dyn AnyBuffer, &dyn Storage)) {
+    message.for_each_buffer(&mut |_, buffer| {
+        if let Some(storage) = buffer.storage()
+            && storage.host_bytes().is_none()
+        {
+            visit(buffer, storage.as_ref());
+        }
+    });
+}
+
 fn in_device_memory<M: Message>(message: &M) -> bool {
     let mut found = false;
-    for_each_memory(message, |storage| found |= storage.host_bytes().is_none());
+    for_each_device(message, |_, _| found = true);
     found
 }
 
 /// Whether a subscription takes all device memory of a message as it is, so that nothing is copied to the host for it.
 fn takes_devices<M: Message>(message: &M, peer: &Peer, router: &Router<M>) -> bool {
     let mut all = true;
-    for_each_memory(message, |storage| {
+    for_each_device(message, |buffer, storage| {
         let because = || reason_for_bytes(storage.backend_type(), peer, router);
-        all &= storage.host_bytes().is_some() || because().is_none();
+        all &= is_describable(buffer) && because().is_none();
     });
     all
+}
+
+/// Whether it is a buffer in ROS too. (A bounded `uint8[<=n]` cannot be told from it here; it is bytes as well.)
+fn is_describable(buffer: &dyn AnyBuffer) -> bool {
+    buffer.as_any().is::<Buffer<u8>>()
 }
 
 fn in_memory_of_a_backend<M: Message>(message: &M) -> bool {
@@ -244,13 +303,12 @@ fn in_memory_of_a_backend<M: Message>(message: &M) -> bool {
     found
 }
 
-/// Calls `visit` with the storage of each buffer that is one in ROS too and lies in memory of a backend: only such a one can
-/// be described. (A bounded `uint8[<=n]` cannot be told from it here; it is bytes as well.)
+/// Calls `visit` with the storage of each buffer that can be described and lies in memory of a backend.
 fn for_each_memory<M: Message>(message: &M, mut visit: impl FnMut(&dyn Storage)) {
     message.for_each_buffer(&mut |_, buffer| {
         if let Some(storage) = buffer.storage()
             && storage.backend_type() != CPU
-            && buffer.as_any().is::<Buffer<u8>>()
+            && is_describable(buffer)
         {
             visit(storage.as_ref());
         }

@@ -2,42 +2,34 @@
 //! beside it, serialised once for all who take bytes, and once for each who takes descriptors of memory instead.
 
 use std::{
-    collections::HashSet,
-    mem::{Discriminant, discriminant},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use rosidl_buffer_runtime::{
-    BackendError, BackendRegistry, EncodeError, EncodeErrorKind, HostWrite, Message,
-};
+use rosidl_buffer_runtime::{BackendRegistry, EncodeError, EncodeErrorKind, HostWrite, Message};
 
 use crate::{
     connections::{self, Connection},
     error::{Error, Result},
     graph::OwnToken,
-    inbox::Inbox,
     info::now,
     key::{Attachment, Entity, EntityKind, Gid},
-    later::putting_off,
-    local::{Delivery, deliveries},
+    lane::{Lane, Reader},
+    later::{later, putting_off},
+    ledger::{Late, Ledger},
+    local::deliveries,
     node::{EndpointName, Node},
     options::{PublisherOptions, all_backends},
-    parcel::Parcel,
     qos::QosProfile,
     routes::{Router, Routes},
     sender::{BaseSender, Bytes},
+    sending::{Rest, Sending},
     session::on_plain_thread,
-    stats::{Fallback, PublicationStats},
+    stats::PublicationStats,
 };
-
-type ErrorKind = (
-    Discriminant<EncodeErrorKind>,
-    Option<Discriminant<BackendError>>,
-);
 
 /// How often Zenoh is asked whether it knows a subscriber whose token is there already.
 const MATCHING_PERIOD: Duration = Duration::from_millis(2);
@@ -61,16 +53,17 @@ const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 /// # Ok::<(), rosidl_buffer_zenoh::Error>(())
 /// ```
 pub struct Publisher<M> {
-    // In the order in which they go: nobody sees the publisher, then it stops, then its node may go.
+    // In the order in which they go: what waits is sent, nobody sees the publisher, then it stops, then its node may go.
+    /// For what is left of messages in device memory; there from the first one on of which something is left.
+    lane: OnceLock<Lane>,
     _token: OwnToken,
-    router: Router<M>,
+    router: Arc<Router<M>>,
     name: EndpointName,
     qos: QosProfile,
     sequence_number: Mutex<i64>,
-    stats: Mutex<PublicationStats>,
-    /// Messages that went as bytes and nothing else, which are not among `stats`.
+    ledger: Arc<Ledger>,
+    /// Messages that went as bytes and nothing else, which are not in the ledger.
     published_bytes: AtomicU64,
-    said: Mutex<HashSet<ErrorKind>>,
     node: Node,
 }
 
@@ -84,14 +77,14 @@ impl<M: Message> Publisher<M> {
         })?;
         let base = BaseSender::declare(node, &name, &qos)?;
         Ok(Self {
+            lane: OnceLock::new(),
             _token: name.declare_token(node.context())?,
-            router: Router::new(base, backends, options),
+            router: Arc::new(Router::new(base, backends, options)),
+            ledger: Arc::new(Ledger::new(&name.key.topic)),
             name,
             qos,
             sequence_number: Mutex::new(0),
-            stats: Mutex::default(),
             published_bytes: AtomicU64::new(0),
-            said: Mutex::default(),
             node: node.clone(),
         })
     }
@@ -106,35 +99,177 @@ impl<M: Message> Publisher<M> {
     /// A program that fills and publishes one message again and again uses [`Buffer::make_mut`](rosidl_buffer_runtime::Buffer::make_mut),
     /// which copies only while somebody still reads what was published.
     ///
+    /// # Memory of a device
+    /// Bytes that the host cannot read, such as those of a GPU, are copied for the subscriptions that want them there. If others take
+    /// them as they are, those have the message when this returns, and the copy is made and sent by a thread of the publisher,
+    /// which holds the message until then: one slow reader on the host holds nobody else up. As many messages wait for it
+    /// as the history keeps. One more than that drops the oldest, for those readers alone, who see a loss, and counts it
+    /// ([`PublicationStats::dropped`]), also if the publisher is reliable; with `keep_all`, after ten, `publish` waits for room.
+    ///
+    /// Each subscription gets its messages in order. So `publish` waits for that thread to be done with what waits before
+    /// it sends a message that is not such a one, or that a subscription would have as it is whose earlier ones wait: a camera
+    /// that comes upon a new reader, or a message in host memory, may wait a moment. Without a subscription that takes the memory as it is,
+    /// the copy is made here, as everybody waits for it.
+    ///
+    /// When the publisher is dropped, what waits is sent first, unless a copy takes longer than eight seconds.
+    ///
     /// # Errors
     /// When the message cannot be encoded, or the session is gone. Some subscriptions may have got it all the same: one that
     /// takes a descriptor needs no bytes, and what Zenoh refuses for one channel keeps nothing from the others.
-    /// [`PublicationStats::refused`] counts those.
+    /// [`PublicationStats::refused`] counts those. [`Error::Earlier`] tells that of an earlier message the copy failed
+    /// ([`PublicationStats::failed`]), after it had gone to those who need none.
     pub fn publish(&self, message: &M) -> Result<()> {
         let routes = self.routes();
         if let Some(base) = routes.only_base(&self.router, M::HAS_ROS_BUFFERS) {
             return self.publish_bytes(base, message);
         }
-        let (deliveries, uncopied) = deliveries(routes.inlets(), message);
-        let uncopied = uncopied.map(|error| EncodeErrorKind::Buffer(error).into());
-        let is_here = !deliveries.is_empty();
-        let (error, mut refused) = putting_off(|| {
-            let mut sending = Sending::new(self);
-            sending.deliver(deliveries);
-            let first = |parcels| sending.put(parcels);
-            let out = routes.encode(&self.router, message, first);
-            self.say(&out.backend_errors);
-            sending.put(out.parcels);
-            (out.error, sending.finish(&out.fallbacks))
-        });
-        if is_here && self.node.context().zenoh_session().is_closed() {
-            refused.get_or_insert_with(|| "the Zenoh session is closed".into());
+        let sent = putting_off(|| self.send(&routes, message));
+        let mut refusal = sent.refusal;
+        if sent.is_here && self.node.context().zenoh_session().is_closed() {
+            refusal.get_or_insert_with(|| "the Zenoh session is closed".into());
         }
-        match (error.or(uncopied), refused) {
+        match (sent.error, refusal) {
             (Some(source), _) => Err(self.encode_error(source)),
             (None, Some(cause)) => Err(self.publish_error(cause)),
-            (None, None) => Ok(()),
+            (None, None) => self.ledger.take_earlier().map_or(Ok(()), Err),
         }
+    }
+
+    /// Those who take device memory as it is have it when this returns, all others as well unless it goes to the lane.
+    fn send(&self, routes: &Arc<Routes<M>>, message: &M) -> Sent {
+        let direct = routes.direct(&self.router, message);
+        loop {
+            if self.lane.get().is_some_and(|lane| !lane.wait(&direct)) {
+                return self.send_behind(routes, message);
+            }
+            let sent = if direct.is_empty() {
+                self.send_whole(routes, message)
+            } else {
+                self.send_split(routes, message, &direct)
+            };
+            // Else another thread was faster.
+            if let Some(sent) = sent {
+                return sent;
+            }
+        }
+    }
+
+    /// The right to send a message, of which `direct` get something at once; `None` when the lane does not admit it any more.
+    /// Held to the end: two threads must not overtake each other between number and network.
+    fn turn(&self, direct: &[Reader]) -> Option<MutexGuard<'_, i64>> {
+        let number = lock(&self.sequence_number);
+        let is_admitted = self.lane.get().is_none_or(|lane| lane.admits(direct));
+        is_admitted.then_some(number)
+    }
+
+    /// To everybody, now.
+    fn send_whole(&self, routes: &Routes<M>, message: &M) -> Option<Sent> {
+        let mut sending = Sending::new(&self.ledger, false);
+        let (deliveries, uncopied) = deliveries(routes.inlets_but(&[]), message);
+        let is_here = !deliveries.is_empty();
+        let encode = || routes.encode(&self.router, message, &[]);
+        // Those who are here do not wait for it.
+        let early = (!is_here).then(encode);
+        let mut number = self.turn(&[])?;
+        // A message that goes nowhere has none.
+        let mut attachment = None;
+        if is_here {
+            let attachment = attachment.get_or_insert_with(|| self.next_attachment(&mut number));
+            sending.deliver(deliveries, attachment);
+        }
+        let out = early.unwrap_or_else(encode);
+        self.ledger.say(&out.backend_errors);
+        if !out.parcels.is_empty() {
+            let attachment = attachment.get_or_insert_with(|| self.next_attachment(&mut number));
+            sending.put(out.parcels, &out.fallbacks, attachment);
+        }
+        drop(number);
+        Some(Sent {
+            error: out
+                .error
+                .or(uncopied.map(|error| EncodeErrorKind::Buffer(error).into())),
+            is_here,
+            refusal: sending.finish(),
+        })
+    }
+
+    /// To those who take its memory as it is; the rest is left to the lane.
+    fn send_split(&self, routes: &Arc<Routes<M>>, message: &M, direct: &[Reader]) -> Option<Sent> {
+        let mut sending = Sending::new(&self.ledger, false);
+        let had = direct
+            .iter()
+            .filter(|reader| matches!(reader, Reader::Here(_)));
+        let mut had: Vec<Reader> = had.copied().collect();
+        let here = routes.inlets_but(&[]);
+        let here = here.filter(|inlet| direct.contains(&inlet.reader()));
+        // Nothing is copied for these.
+        let (deliveries, _) = deliveries(here, message);
+        let is_here = !deliveries.is_empty();
+        let mut number = self.turn(direct)?;
+        let attachment = self.next_attachment(&mut number);
+        sending.deliver(deliveries, &attachment);
+        let described = routes.describe(&self.router, message, direct);
+        let (there, parcels): (Vec<_>, Vec<_>) = described.into_iter().unzip();
+        had.extend(there);
+        sending.put(parcels, &[], &attachment);
+        if routes.has_others(&self.router, &had) {
+            self.leave(self.rest(routes, message, attachment, (had, sending.is_counted())));
+        }
+        drop(number);
+        Some(Sent {
+            error: None,
+            is_here,
+            refusal: sending.finish(),
+        })
+    }
+
+    /// To everybody, by the lane: for a message that the lane's own thread publishes, which must not wait for what comes before it.
+    fn send_behind(&self, routes: &Arc<Routes<M>>, message: &M) -> Sent {
+        let mut number = lock(&self.sequence_number);
+        let attachment = self.next_attachment(&mut number);
+        self.leave(self.rest(routes, message, attachment, (Vec::new(), false)));
+        Sent::default()
+    }
+
+    fn rest(
+        &self,
+        routes: &Arc<Routes<M>>,
+        message: &M,
+        attachment: Attachment,
+        (had, is_counted): (Vec<Reader>, bool),
+    ) -> Rest<M> {
+        Rest {
+            message: message.clone(),
+            attachment,
+            routes: Arc::clone(routes),
+            router: Arc::clone(&self.router),
+            ledger: Arc::clone(&self.ledger),
+            had,
+            is_counted,
+        }
+    }
+
+    /// Leaves the rest of a message to the lane; called in the order of their numbers, under their lock.
+    fn leave(&self, rest: Rest<M>) {
+        let lane = match self.lane.get().map_or_else(|| self.start_lane(), Ok) {
+            Ok(lane) => lane,
+            Err(error) => {
+                tracing::warn!("{}: copies hold publishing up: {error}", self.topic_name());
+                return rest.send();
+            }
+        };
+        let had = rest.had.clone();
+        if let Some(dropped) = lane.push(had, Box::new(move || rest.send())) {
+            self.ledger.stats().dropped += 1;
+            later(move || drop(dropped));
+        }
+    }
+
+    fn start_lane(&self) -> std::io::Result<&Lane> {
+        let ledger = Arc::clone(&self.ledger);
+        let on_panic = move || ledger.late(Late::Panicked);
+        let lane = Lane::start(self.topic_name(), &self.qos, on_panic)?;
+        Ok(self.lane.get_or_init(|| lane))
     }
 
     /// As [`publish`](Self::publish) where everybody gets the same bytes under the topic's own key: most small messages are such,
@@ -147,7 +282,7 @@ impl<M: Message> Publisher<M> {
             base.put(bytes, &attachment)
         });
         if let Err(cause) = sent {
-            lock(&self.stats).refused += 1;
+            self.ledger.stats().refused += 1;
             return Err(self.publish_error(cause));
         }
         self.published_bytes.fetch_add(1, Ordering::Relaxed);
@@ -175,22 +310,6 @@ impl<M: Message> Publisher<M> {
         Error::Publish {
             topic: self.name.key.topic.clone(),
             cause,
-        }
-    }
-
-    /// Says what backends answered, each kind of error once.
-    fn say(&self, errors: &[EncodeError]) {
-        for error in errors {
-            let text = error.to_string();
-            let new = {
-                let mut said = lock(&self.said);
-                said.insert(kind(error))
-            };
-            if new {
-                let topic = &self.name.key.topic;
-                tracing::warn!("{topic}: sent as bytes: {text} (this kind of error is said once)");
-            }
-            lock(&self.stats).last_backend_error = Some(text);
         }
     }
 
@@ -230,7 +349,7 @@ impl<M: Message> Publisher<M> {
 
     /// What was counted since the publisher was created.
     pub fn stats(&self) -> PublicationStats {
-        let mut stats = lock(&self.stats).clone();
+        let mut stats = self.ledger.stats().clone();
         stats.published += self.published_bytes.load(Ordering::Relaxed);
         stats
     }
@@ -314,92 +433,13 @@ impl<M: Message> Publisher<M> {
     }
 }
 
-/// One message on its way, in one go or several.
-struct Sending<'a, M> {
-    publisher: &'a Publisher<M>,
-    /// From the first go on, and held to the end: two threads must not overtake each other between number and network.
-    number: Option<(MutexGuard<'a, i64>, Attachment)>,
-    /// They may be the last ones to hold a queue, whose messages must not be dropped under that lock.
-    inboxes: Vec<Arc<Inbox<M>>>,
-    sent: PublicationStats,
-    any: bool,
-    any_bytes: bool,
+/// What became of one message.
+#[derive(Default)]
+struct Sent {
+    error: Option<EncodeError>,
     refusal: Option<zenoh::Error>,
-}
-
-impl<'a, M: Message> Sending<'a, M> {
-    fn new(publisher: &'a Publisher<M>) -> Self {
-        Self {
-            publisher,
-            number: None,
-            inboxes: Vec::new(),
-            sent: PublicationStats::default(),
-            any: false,
-            any_bytes: false,
-            refusal: None,
-        }
-    }
-
-    /// What comes beside the message, on all ways.
-    fn attachment(&mut self) -> Attachment {
-        let publisher = self.publisher;
-        let taken = self.number.get_or_insert_with(|| {
-            let mut number = lock(&publisher.sequence_number);
-            let attachment = publisher.next_attachment(&mut number);
-            (number, attachment)
-        });
-        taken.1
-    }
-
-    /// Hands it to subscriptions of the context: before Zenoh, by which some may get it again.
-    fn deliver(&mut self, deliveries: Vec<Delivery<M>>) {
-        for delivery in deliveries {
-            let attachment = self.attachment();
-            delivery.inbox.deliver(delivery.message, &attachment);
-            self.any = true;
-            self.sent.intra_process += 1;
-            if delivery.is_copied {
-                let reason = Fallback::NotAccepted;
-                *self.sent.fallbacks.entry(reason).or_default() += 1;
-            }
-            self.inboxes.push(delivery.inbox);
-        }
-    }
-
-    fn put(&mut self, parcels: Vec<Parcel<'_>>) {
-        if parcels.is_empty() {
-            return;
-        }
-        let attachment = self.attachment();
-        let sent = &mut self.sent;
-        for parcel in parcels {
-            let is_bytes = parcel.is_bytes();
-            match parcel.put(&attachment, |backend| sent.count_described(backend)) {
-                Ok(()) => {
-                    self.any = true;
-                    self.any_bytes |= is_bytes;
-                }
-                Err(cause) => {
-                    sent.refused += 1;
-                    self.refusal.get_or_insert(cause);
-                }
-            }
-        }
-    }
-
-    /// Counts what was sent; the first refusal, if there is one.
-    fn finish(mut self, fallbacks: &[Fallback]) -> Option<zenoh::Error> {
-        drop(self.number.take());
-        self.sent.published = u64::from(self.any);
-        let mut stats = lock(&self.publisher.stats);
-        stats.add(self.sent);
-        if self.any_bytes {
-            for reason in fallbacks {
-                *stats.fallbacks.entry(*reason).or_default() += 1;
-            }
-        }
-        self.refusal
-    }
+    /// Whether subscriptions of the context have it.
+    is_here: bool,
 }
 
 impl<M> std::fmt::Debug for Publisher<M> {
@@ -410,15 +450,6 @@ impl<M> std::fmt::Debug for Publisher<M> {
             .field("qos", &self.qos)
             .finish_non_exhaustive()
     }
-}
-
-/// What kind of error it is, whatever numbers and names stand in its text.
-fn kind(error: &EncodeError) -> ErrorKind {
-    let cause = match error.kind() {
-        EncodeErrorKind::Backend { cause, .. } => Some(discriminant(cause)),
-        _ => None,
-    };
-    (discriminant(error.kind()), cause)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

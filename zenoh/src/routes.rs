@@ -15,6 +15,7 @@ use zenoh::sample::Locality;
 use crate::{
     error::Result,
     key::Gid,
+    lane::Reader,
     local::{Here, Inlet},
     node::{EndpointName, Node},
     options::PublisherOptions,
@@ -272,9 +273,24 @@ impl<M> Routes<M> {
         }))
     }
 
-    /// The subscriptions that get the message itself.
-    pub(crate) fn inlets(&self) -> &[Arc<Inlet<M>>] {
-        &self.inlets
+    /// The subscriptions that get the message itself, but for those who had it.
+    pub(crate) fn inlets_but<'a>(
+        &'a self,
+        had: &'a [Reader],
+    ) -> impl Iterator<Item = &'a Arc<Inlet<M>>> {
+        let inlets = self.inlets.iter();
+        inlets.filter(|inlet| !had.contains(&inlet.reader()))
+    }
+
+    /// The subscriptions that have a channel of their own.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Arc<PeerSender>> {
+        let channels = self.channels.iter();
+        channels.flat_map(|channels| &channels.peers)
+    }
+
+    /// Whether what goes to Zenoh may come to those again who get the message itself.
+    pub(crate) fn comes_again(&self) -> bool {
+        self.elsewhere.is_none()
     }
 
     /// The base key, if every message goes there, as bytes, and nowhere else. `has_buffers` is the message type's.
@@ -326,16 +342,13 @@ impl<M> Routes<M> {
 
     /// Whether somebody takes descriptors of memory of `backend`.
     pub(crate) fn is_taken(&self, backend: &str, router: &Router<M>) -> bool {
-        let peers = self.channels.iter().flat_map(|channels| &channels.peers);
-        peers
-            .into_iter()
+        self.peers()
             .any(|peer| reason_for_bytes(backend, peer.peer(), router).is_none())
     }
 
     /// Whether a buffer in memory of `backend` would reach somebody as a descriptor.
     pub(crate) fn is_ready(&self, backend: &str, backends: &BackendRegistry) -> bool {
-        let peers = self.channels.iter().flat_map(|channels| &channels.peers);
-        peers.into_iter().any(|peer| {
+        self.peers().any(|peer| {
             let metadata = peer.peer().metadata(backend);
             metadata.is_some_and(|metadata| backends.is_ready(backend, metadata))
                 && peer.is_matched()

@@ -17,6 +17,7 @@ use zenoh_ext::{
 use crate::{
     error::Result,
     key::{Attachment, Channel, Gid},
+    lane::Reader,
     node::{EndpointName, Node},
     qos::{QosProfile, Reliability},
     session::on_plain_thread,
@@ -164,6 +165,11 @@ impl PeerSender {
         self.gid
     }
 
+    /// The subscription, as a publisher's lane knows it.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::There(self.gid)
+    }
+
     /// The memories that it accepts.
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
@@ -214,14 +220,21 @@ pub(crate) struct Addressed<'a> {
 }
 
 impl Addressed<'_> {
-    /// Hands it to Zenoh, and calls `described` with the backend of each descriptor then.
+    /// The backend of each descriptor.
+    pub(crate) fn backends(&self) -> impl Iterator<Item = &str> {
+        self.described.backends()
+    }
+
+    /// Hands it to Zenoh; calls `not_left` with the backend of each descriptor if that refuses it.
     pub(crate) fn put(
         self,
         attachment: &Attachment,
-        described: impl FnMut(&str),
+        not_left: impl FnMut(&str),
     ) -> zenoh::Result<()> {
-        put(&self.to.publisher, self.payload, attachment)?;
-        self.described.backends().for_each(described);
+        if let Err(cause) = put(&self.to.publisher, self.payload, attachment) {
+            self.described.backends().for_each(not_left);
+            return Err(cause);
+        }
         self.described.sent();
         Ok(())
     }

@@ -58,7 +58,7 @@ pub struct PublisherStats {
 /// What a publisher counted since it was created.
 ///
 /// Descriptors and fallbacks are counted for each subscription that has a channel of its own or is in the same context, and once for
-/// all that share a key, when they have left. Messages whose buffers lie in host memory of this process are bytes by nature, and fall back from nothing.
+/// all that share a key, when they leave. Messages whose buffers lie in host memory of this process are bytes by nature, and fall back from nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublicationStats {
@@ -68,6 +68,11 @@ pub struct PublicationStats {
     pub intra_process: u64,
     /// Sendings that Zenoh refused; other sendings of the same message may have left.
     pub refused: u64,
+    /// Messages in device memory that went to those who take them as they are, and not to those who need a copy on the host:
+    /// newer ones came before the copy was begun, more than the history keeps. See [`Publisher::publish`](crate::Publisher::publish).
+    pub dropped: u64,
+    /// Messages for which that copy could not be made after `publish` had returned; the next call returns the first error.
+    pub failed: u64,
     /// Buffers that were sent as a descriptor, by backend.
     pub described: BTreeMap<String, u64>,
     /// Sendings in which a buffer in memory of a backend went as bytes after all, and why.
@@ -77,23 +82,30 @@ pub struct PublicationStats {
 }
 
 impl PublicationStats {
-    /// Adds the counts of one message.
-    pub(crate) fn add(&mut self, message: Self) {
-        self.published += message.published;
-        self.intra_process += message.intra_process;
-        self.refused += message.refused;
-        for (backend, count) in message.described {
-            *self.described.entry(backend).or_default() += count;
-        }
-        for (reason, count) in message.fallbacks {
-            *self.fallbacks.entry(reason).or_default() += count;
-        }
-    }
-
     pub(crate) fn count_described(&mut self, backend: &str) {
         match self.described.get_mut(backend) {
             Some(count) => *count += 1,
             None => drop(self.described.insert(backend.to_owned(), 1)),
+        }
+    }
+
+    /// It was counted, and did not leave.
+    pub(crate) fn discount_described(&mut self, backend: &str) {
+        if let Some(count) = self.described.get_mut(backend) {
+            *count -= 1;
+            self.described.retain(|_, count| *count > 0);
+        }
+    }
+
+    pub(crate) fn count_fallback(&mut self, reason: Fallback) {
+        *self.fallbacks.entry(reason).or_default() += 1;
+    }
+
+    /// It was counted, and did not leave.
+    pub(crate) fn discount_fallback(&mut self, reason: Fallback) {
+        if let Some(count) = self.fallbacks.get_mut(&reason) {
+            *count -= 1;
+            self.fallbacks.retain(|_, count| *count > 0);
         }
     }
 }

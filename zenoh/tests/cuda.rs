@@ -12,23 +12,15 @@
 
 mod common;
 
-use std::{
-    any::Any,
-    collections::BTreeMap,
-    sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
     Frame, SOON, Text, builder, domain, eventually,
-    mailbox::{MAILBOX, Mailbox},
     process::{Process, is_other_process},
     text,
 };
 use rosidl_buffer_runtime::{
-    BackendRegistry, Buffer, BufferError, Storage,
+    BackendRegistry, Buffer,
     cuda::{AccessError, CudaBackend, CudaStream},
     shm::ShmBackend,
 };
@@ -273,84 +265,6 @@ fn a_loan_lies_on_the_gpu_if_somebody_takes_it_there() {
     let data = Buffer::from(vec![0; 8]);
     publisher.publish(&Frame { number: END, data }).unwrap();
     viewers.into_iter().for_each(Process::finish);
-}
-
-/// Memory that the host cannot read in place, and whose copy is not done before somebody has the frame as it is.
-struct Guarded {
-    had: Arc<(Mutex<bool>, Condvar)>,
-    in_time: Arc<AtomicBool>,
-}
-
-impl Storage for Guarded {
-    fn backend_type(&self) -> &str {
-        MAILBOX
-    }
-    fn byte_len(&self) -> usize {
-        6000
-    }
-    fn host_bytes(&self) -> Option<&[u8]> {
-        None
-    }
-    fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
-        let (had, changed) = &*self.had;
-        let waits = changed.wait_timeout_while(had.lock().unwrap(), SOON, |had| !*had);
-        self.in_time
-            .store(!waits.unwrap().1.timed_out(), Ordering::SeqCst);
-        out.fill(7);
-        Ok(())
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-#[test]
-fn who_takes_the_memory_as_it_is_does_not_wait_for_copies_for_others() {
-    let (domain, mailbox) = (domain(5), Mailbox::new());
-    let node = |name| {
-        let context = builder(domain).backends(mailbox.registry()).build();
-        context.unwrap().create_node(name).unwrap()
-    };
-    let options = |names| SubscriptionOptions::from(ALL).acceptable_buffer_backends(names);
-    let had = Arc::new((Mutex::new(false), Condvar::new()));
-    let [before, after] = ["before", "after"].map(|name| {
-        let frames = node(name).create_subscription::<Frame>("frames", options("cpu"));
-        frames.unwrap()
-    });
-    let now = Arc::clone(&had);
-    let direct = node("direct")
-        .create_subscription_with_callback("frames", options(MAILBOX), move |frame: Frame, _| {
-            assert_eq!(frame.data.backend_type(), MAILBOX);
-            *now.0.lock().unwrap() = true;
-            now.1.notify_all();
-        })
-        .unwrap();
-    let publisher = node("camera").create_publisher::<Frame>("frames", ALL);
-    let publisher = publisher.unwrap();
-    eventually("all are known", || publisher.subscription_count() == 3);
-    assert!(publisher.wait_for_backend(MAILBOX, SOON));
-    assert!(publisher.wait_for_subscription(SOON));
-
-    let in_time = Arc::new(AtomicBool::new(false));
-    let storage = Guarded {
-        had: Arc::clone(&had),
-        in_time: Arc::clone(&in_time),
-    };
-    let data = Buffer::from_storage(Arc::new(storage)).unwrap();
-    publisher.publish(&Frame { number: 1, data }).unwrap();
-    assert!(in_time.load(Ordering::SeqCst), "the copy came first");
-    for reader in [before, after] {
-        let frame = reader.recv_timeout(SOON).unwrap().unwrap().message;
-        assert_eq!(frame.data, vec![7; 6000]);
-    }
-    let stats = publisher.stats();
-    assert_eq!((stats.published, stats.refused), (1, 0), "{stats:?}");
-    assert_eq!(stats.described, BTreeMap::from([(MAILBOX.to_owned(), 1)]));
-    assert_eq!(
-        stats.fallbacks,
-        BTreeMap::from([(Fallback::NotAccepted, 1)])
-    );
-    drop(direct);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Messages and helpers that the tests share.
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
+pub(crate) mod device;
 pub(crate) mod mailbox;
 pub(crate) mod process;
 pub(crate) mod srv;
