@@ -111,27 +111,37 @@ fn main() {
         return println!("skipped: {why}");
     }
     let rounds: u32 = std::env::args().nth(1).map_or(5, |rounds| rounds.parse().unwrap());
-    println!("| frames of {LEN} bytes | frames/s, median (range) | latency at 60 Hz p50 µs | p99 | max | wrong | seen by the other |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("| frames of {LEN} bytes | frames/s, median (range) | `publish` at that rate p50 µs | p99 | latency at 60 Hz p50 µs | p99 | max | wrong | frames/s seen by the other | dropped for it |");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for (number, row) in (0..).zip(&ROWS) {
-        let (mut rates, mut times, mut wrong, mut watched) = (Vec::<u64>::new(), Vec::<u64>::new(), 0, 0);
+        let [mut rates, mut times, mut calls, mut watched] = [const { Vec::<u64>::new() }; 4];
+        let (mut wrong, mut dropped) = (0, 0);
         for round in 0..rounds {
             let said = run(row, 40_000 + std::process::id() % 1_000 * 64 + number * 8 + round % 8);
             rates.extend(&said["rate"]);
             times.extend(&said["times"]);
+            calls.extend(&said["calls"]);
+            watched.extend(&said["watched"]);
             wrong += said["wrong"][0];
-            watched += said["watched"][0];
+            dropped += said["dropped"][0];
         }
-        rates.sort_unstable();
-        times.sort_unstable();
-        let seen = if row.watcher.is_some() { watched.to_string() } else { "–".to_owned() };
+        for values in [&mut rates, &mut times, &mut calls, &mut watched] {
+            values.sort_unstable();
+        }
         let rate = |at: usize| rates[at] as f64 / 1e3;
+        let (seen, dropped) = if row.watcher.is_some() {
+            (format!("{:.0}", watched[watched.len() / 2] as f64 / 1e3), dropped.to_string())
+        } else {
+            ("–".to_owned(), "–".to_owned())
+        };
         println!(
-            "| {} | **{:.0}** ({:.0}–{:.0}) | **{:.0}** | {:.0} | {:.0} | {wrong} | {seen} |",
+            "| {} | **{:.0}** ({:.0}–{:.0}) | {:.1} | {:.1} | **{:.0}** | {:.0} | {:.0} | {wrong} | {seen} | {dropped} |",
             row.name,
             rate(rates.len() / 2),
             rate(0),
             rate(rates.len() - 1),
+            quantile(&calls, 0.5),
+            quantile(&calls, 0.99),
             quantile(&times, 0.5),
             quantile(&times, 0.99),
             quantile(&times, 1.0),

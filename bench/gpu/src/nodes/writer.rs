@@ -130,11 +130,15 @@ fn measure(mut camera: impl Camera, publisher: &Publisher<Image>, link: &Link) {
         encoding: "rgba8".to_owned(),
         ..Image::default()
     };
+    // How long the call took, in nanoseconds.
     let mut publish = |camera: &mut dyn Camera, number: u32| {
         message.header.stamp.nanosec = number;
         message.data = camera.data();
+        let start = now();
         publisher.publish(&message).unwrap();
+        let took = now() - start;
         camera.give_back(std::mem::take(&mut message.data));
+        took
     };
     let wait = |consumed: u64| {
         let start = Instant::now();
@@ -157,16 +161,22 @@ fn measure(mut camera: impl Camera, publisher: &Publisher<Image>, link: &Link) {
         }
     }
     let first = WARM_UP + ONE_BY_ONE;
+    let (watched, dropped) = (link.marks[WATCHED].get(), publisher.stats().dropped);
     let (mut number, began) = (first, Instant::now());
+    let mut calls = Vec::new();
     while began.elapsed() < THROUGHPUT {
         camera.fill(number);
-        publish(&mut camera, number);
+        calls.push(publish(&mut camera, number).to_string());
         number += 1;
         wait((u64::from(number) + 1).saturating_sub(WINDOW));
     }
     wait(number.into());
-    let rate = f64::from(number - first) / began.elapsed().as_secs_f64();
-    println!("rate {}", (rate * 1e3) as u64); // in thousandths
-    println!("times {}", times.join(" "));
-    println!("wrong {}\nwatched {}", link.marks[WRONG].get(), link.marks[WATCHED].get());
+    let seconds = began.elapsed().as_secs_f64();
+    let rate = |frames: f64| (frames / seconds * 1e3) as u64; // in thousandths
+    let watched = link.marks[WATCHED].get() - watched;
+    println!("rate {}", rate((number - first).into()));
+    println!("watched {}", rate(watched as f64));
+    println!("dropped {}", publisher.stats().dropped - dropped);
+    println!("times {}\ncalls {}", times.join(" "), calls.join(" "));
+    println!("wrong {}", link.marks[WRONG].get());
 }
