@@ -126,12 +126,22 @@ fn memory_that_is_not_accepted_comes_as_host_memory() {
     let stats = publisher.stats();
     assert_eq!(stats.fallbacks[&Fallback::NotAccepted], 1);
 
-    // What cannot be copied is an error, and the others have it all the same.
+    // What cannot be copied is an error of the next message, because the others need not wait for that.
     let data = Buffer::from_storage(Arc::new(Sealed)).unwrap();
-    let error = publisher.publish(&Frame { number: 2, data }).unwrap_err();
-    assert!(matches!(error, Error::Encode { .. }), "{error}");
-    assert!(error.to_string().contains("could not copy"), "{error}");
+    publisher.publish(&Frame { number: 2, data }).unwrap();
     assert_eq!(next(&taking).number, 2);
+    eventually("it has failed", || publisher.stats().failed == 1);
+    let data = paper(vec![5; 6000]);
+    let error = publisher.publish(&Frame { number: 3, data }).unwrap_err();
+    assert!(matches!(error, Error::Earlier { .. }), "{error}");
+    assert!(error.to_string().contains("could not copy"), "{error}");
+    assert_eq!((next(&taking).number, next(&bytes).number), (3, 3));
+
+    // Nobody else takes it.
+    drop(taking);
+    let data = Buffer::from_storage(Arc::new(Sealed)).unwrap();
+    let error = publisher.publish(&Frame { number: 4, data }).unwrap_err();
+    assert!(matches!(error, Error::Encode { .. }), "{error}");
     assert!(bytes.try_recv().unwrap().is_none());
 }
 

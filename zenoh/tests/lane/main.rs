@@ -223,6 +223,22 @@ fn a_reader_that_comes_and_one_that_goes_hold_up_nobody_for_good() {
 }
 
 #[test]
+fn what_comes_twice_comes_close_together_and_is_known() {
+    let mut scene = Scene::new(14, QosProfile::default().keep_last(100));
+    let node = scene.node.clone();
+    let direct = scene.reader_of(&node, DEVICE);
+    // It has to be reached by the topic's own key, which the other one reads too.
+    let other = scene.reader_with(&node, "cpu", false);
+    let publishing = scene.publish_beside((0..50).map(|number| scene.frame(number)).collect());
+    scene.gate.wait_for(1);
+    std::thread::sleep(Duration::from_millis(50));
+    scene.gate.open();
+    publishing.join().unwrap();
+    other.wait_for(0..50, "cpu");
+    direct.wait_for(0..50, DEVICE);
+}
+
+#[test]
 fn what_fails_on_the_way_is_counted_and_said_with_the_next_message() {
     let mut scene = Scene::new(8, ALL);
     let direct = scene.reader("direct", DEVICE);

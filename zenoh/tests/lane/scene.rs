@@ -93,9 +93,15 @@ impl Scene {
     }
 
     pub(crate) fn reader_of(&mut self, node: &Node, accepts: &str) -> Reader {
+        self.reader_with(node, accepts, true)
+    }
+
+    pub(crate) fn reader_with(&mut self, node: &Node, accepts: &str, intra: bool) -> Reader {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (heard, gate) = (Arc::clone(&seen), Arc::clone(&self.gate));
-        let options = SubscriptionOptions::from(ALL).acceptable_buffer_backends(accepts);
+        let options = SubscriptionOptions::from(ALL)
+            .acceptable_buffer_backends(accepts)
+            .use_intra_process(intra);
         let subscription =
             node.create_subscription_with_callback("frames", options, move |frame: Frame, _| {
                 let memory = frame.data.backend_type().to_owned();
