@@ -165,8 +165,8 @@ fn memory_that_the_host_does_not_lend_is_made_only_where_somebody_takes_it() {
     let is_lent = |publisher: &Publisher<Frame>, backend| {
         let mut loan = publisher.borrow_loaned_message();
         let make = || Ok::<_, ()>((paper(vec![1; 5000]), "written here"));
-        let made = loan.allocate_with(|frame| &mut frame.data, backend, make);
-        let written = made.unwrap();
+        let lent = loan.allocate_with(|frame| &mut frame.data, backend, make);
+        let written = lent.unwrap();
         let message = loan.into_message();
         let expected = if written.is_some() { MAILBOX } else { "cpu" };
         assert_eq!(message.data.backend_type(), expected);

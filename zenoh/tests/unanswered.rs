@@ -89,7 +89,7 @@ fn a_callback_that_panics_fails_one_call() {
 struct Gone;
 
 impl Storage for Gone {
-    fn backend_type(&self) -> &str {
+    fn backend_type(&self) -> &'static str {
         "gone"
     }
     fn byte_len(&self) -> usize {

@@ -15,7 +15,9 @@ use std::{
 };
 
 use common::{SOON, Text, bare, block_on, builder, domain, text};
-use rosidl_buffer_interfaces::rcl_interfaces::srv::{ListParameters, ListParameters_Response};
+use rosidl_buffer_interfaces::rcl_interfaces::srv::{
+    ListParameters, ListParameters_Request, ListParameters_Response,
+};
 use rosidl_buffer_zenoh::{
     Error, Event, GuardCondition, Node, QosProfile, WaitSet, zenoh::Wait as _,
 };
@@ -142,7 +144,7 @@ fn futures_that_are_given_up_leave_nothing_behind() {
     let (events, graph) = (subscription.events(), node.graph());
     assert!(client.wait_for_service(SOON));
     // Held, so that its request is there and never answered.
-    let call = client.call_async(&Default::default());
+    let call = client.call_async(&ListParameters_Request::default());
     let asked = service.recv_timeout(SOON).unwrap().unwrap();
     for _ in 0..100 {
         for task in [
@@ -154,7 +156,7 @@ fn futures_that_are_given_up_leave_nothing_behind() {
             assert_eq!(task.strong_count(), 0);
         }
     }
-    let unanswered = client.call_async(&Default::default());
+    let unanswered = client.call_async(&ListParameters_Request::default());
     let asked_again = service.recv_timeout(SOON).unwrap().unwrap();
     assert_eq!(give_up(unanswered).strong_count(), 0);
     asked_again

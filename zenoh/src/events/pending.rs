@@ -122,7 +122,7 @@ impl Pending {
             if matches!(taken, Taken::Nothing) {
                 return Ok(None);
             }
-            if let Some(event) = self.read(taken)? {
+            if let Some(event) = self.read(&taken)? {
                 return Ok(Some(event));
             }
         }
@@ -138,15 +138,15 @@ impl Pending {
             let Poll::Ready(taken) = self.kinds.poll_take(waiter, context) else {
                 return Poll::Pending;
             };
-            if let Some(result) = self.read(taken).transpose() {
+            if let Some(result) = self.read(&taken).transpose() {
                 return Poll::Ready(result);
             }
         }
     }
 
-    fn read(&self, taken: Taken<Kind>) -> Result<Option<Event>> {
+    fn read(&self, taken: &Taken<Kind>) -> Result<Option<Event>> {
         match taken {
-            Taken::Item(kind) => Ok(self.event(kind)),
+            Taken::Item(kind) => Ok(self.event(*kind)),
             Taken::Nothing => Ok(None),
             Taken::Closed => Err(Error::Closed {
                 topic: self.topic.clone(),
