@@ -37,10 +37,10 @@ def clear(root):
             shutil.rmtree(path)
 
 
-def main(folder):
+def main(folder, cmake_args):
     env = environment(folder / "venv")
     clear(folder / "ws")
-    ws = Workspace(folder / "ws", env, cmake_args=[standard.OURS])
+    ws = Workspace(folder / "ws", env, cmake_args=[standard.OURS, *cmake_args])
     target = folder / "plain_target"
     steps = [
         ("the generator", lambda: standard.plugin(ws, REPOSITORY)),
@@ -68,6 +68,6 @@ def main(folder):
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]).resolve())
+        main(Path(sys.argv[1]).resolve(), sys.argv[2:])
     except Failure as failure:
         sys.exit(f"FAILED: {failure}")
