@@ -137,7 +137,7 @@ impl<M: Message> Publisher<M> {
 
     /// Those who take device memory as it is have it when this returns, all others as well unless it goes to the lane.
     fn send(&self, routes: &Arc<Routes<M>>, message: &M) -> Sent {
-        let direct = routes.direct(&self.router, message);
+        let mut direct = routes.direct(&self.router, message);
         loop {
             if self.lane.get().is_some_and(|lane| !lane.wait(&direct)) {
                 return self.send_behind(routes, message);
@@ -145,9 +145,9 @@ impl<M: Message> Publisher<M> {
             let sent = if direct.is_empty() {
                 self.send_whole(routes, message)
             } else {
-                self.send_split(routes, message, &direct)
+                self.send_split(routes, message, &mut direct)
             };
-            // Else another thread was faster.
+            // Else another thread was faster, or nobody takes it as it is after all.
             if let Some(sent) = sent {
                 return sent;
             }
@@ -193,27 +193,33 @@ impl<M: Message> Publisher<M> {
         })
     }
 
-    /// To those who take its memory as it is; the rest is left to the lane.
-    fn send_split(&self, routes: &Arc<Routes<M>>, message: &M, direct: &[Reader]) -> Option<Sent> {
+    /// To those who take its memory as it is, and who turn out to be able to; the rest is left to the lane. `None` also when
+    /// there is nobody left, so that all wait for the copy.
+    fn send_split(
+        &self,
+        routes: &Arc<Routes<M>>,
+        message: &M,
+        direct: &mut Vec<Reader>,
+    ) -> Option<Sent> {
         let mut sending = Sending::new(&self.ledger, false);
-        let had = direct
-            .iter()
-            .filter(|reader| matches!(reader, Reader::Here(_)));
-        let mut had: Vec<Reader> = had.copied().collect();
         let here = routes.inlets_but(&[]);
         let here = here.filter(|inlet| direct.contains(&inlet.reader()));
         // Nothing is copied for these.
         let (deliveries, _) = deliveries(here, message);
         let is_here = !deliveries.is_empty();
         let mut number = self.turn(direct)?;
-        let attachment = self.next_attachment(&mut number);
-        sending.deliver(deliveries, &attachment);
         let described = routes.describe(&self.router, message, direct);
         let (there, parcels): (Vec<_>, Vec<_>) = described.into_iter().unzip();
-        had.extend(there);
+        direct.retain(|reader| matches!(reader, Reader::Here(_)) || there.contains(reader));
+        if direct.is_empty() {
+            return None;
+        }
+        let attachment = self.next_attachment(&mut number);
+        sending.deliver(deliveries, &attachment);
         sending.put(parcels, &[], &attachment);
-        if routes.has_others(&self.router, &had) {
-            self.leave(self.rest(routes, message, attachment, (had, sending.is_counted())));
+        if routes.has_others(&self.router, direct) {
+            let had = (direct.clone(), sending.is_counted());
+            self.leave(self.rest(routes, message, attachment, had));
         }
         drop(number);
         Some(Sent {

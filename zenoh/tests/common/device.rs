@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -158,6 +158,8 @@ pub(crate) struct Desks {
     letters: Mutex<HashMap<u64, Arc<dyn Storage>>>,
     next: AtomicU64,
     out_of_reach: Mutex<HashSet<String>>,
+    /// Makes `create_descriptor` fail.
+    pub(crate) broken: AtomicBool,
 }
 
 impl Desks {
@@ -218,6 +220,9 @@ impl BufferBackend for Desk {
         storage: &Arc<dyn Storage>,
         peer_metadata: &str,
     ) -> Result<Option<Note>, BackendError> {
+        if self.desks.broken.load(Ordering::SeqCst) {
+            return Err(BackendError::Limit("no paper".to_owned()));
+        }
         if !self.desks.reaches(peer_metadata) {
             return Ok(None);
         }

@@ -12,7 +12,7 @@ mod scene;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, OnceLock, Weak, atomic::Ordering},
     thread::spawn,
     time::Duration,
 };
@@ -369,4 +369,15 @@ fn where_everybody_needs_the_copy_publishing_waits_for_it() {
         .publish(&Frame { number: 3, data })
         .unwrap_err();
     assert!(matches!(error, Error::Encode { .. }), "{error}");
+
+    // Who would take it as it is cannot be told where it is.
+    let direct = scene.reader("direct", DEVICE);
+    scene.desks.broken.store(true, Ordering::SeqCst);
+    scene.publish(4..6);
+    let stats = scene.stats();
+    assert_eq!(stats.fallbacks[&Fallback::Failed], 2, "{stats:?}");
+    direct.wait_for(4..6, "cpu");
+    host.wait_for([0, 1, 2, 4, 5], "cpu");
+    let error = scene.publisher.publish(&scene.frame_that(6, Copies::Fail));
+    assert!(matches!(error, Err(Error::Encode { .. })), "{error:?}");
 }
