@@ -57,7 +57,7 @@ impl<M> Inlet<M> {
     }
 
     /// Whether it is there, and takes memory of `backend`.
-    pub(crate) fn takes(&self, backend: &str) -> bool {
+    pub(crate) fn takes_memory_of(&self, backend: &str) -> bool {
         self.inbox.strong_count() > 0 && is_taken(&self.accepted, backend)
     }
 

@@ -350,7 +350,9 @@ impl<M: Message> Publisher<M> {
         let routes = self.routes();
         self.router.is_restricted()
             || routes.is_taken(backend, &self.router)
-            || routes.inlets().iter().any(|inlet| inlet.takes(backend))
+            || routes
+                .inlets_but(&[])
+                .any(|inlet| inlet.takes_memory_of(backend))
     }
 
     /// What was counted since the publisher was created.
