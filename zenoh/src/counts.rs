@@ -7,7 +7,7 @@
 //! delivered here as well. Publishers are followed in a bounded table: a stranger may invent any number of them.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Weak},
     time::SystemTime,
 };
@@ -35,7 +35,8 @@ pub(crate) type LossWatch = Arc<OnLoss>;
 pub(crate) struct Counts {
     /// Everything but the publishers.
     pub(crate) stats: SubscriptionStats,
-    publishers: HashMap<Gid, Followed>,
+    /// Ordered: one publisher is found without hashing, and nobody can choose names that collide.
+    publishers: BTreeMap<Gid, Box<Followed>>,
     loss_watchers: Vec<Weak<OnLoss>>,
 }
 
@@ -180,22 +181,25 @@ impl Counts {
 
     /// The publisher, which may have to take the place of the one silent longest.
     fn follow(&mut self, gid: Gid, number: i64, now: SystemTime) -> &mut Followed {
-        if !self.publishers.contains_key(&gid) && self.publishers.len() >= MAX_PUBLISHERS {
-            let by_age = |(_, followed): &(&Gid, &Followed)| followed.stats.last_received;
+        if self.publishers.len() >= MAX_PUBLISHERS && !self.publishers.contains_key(&gid) {
+            let by_age = |(_, followed): &(&Gid, &Box<Followed>)| followed.stats.last_received;
             let oldest = self.publishers.iter().min_by_key(by_age);
             let oldest = oldest.map(|(gid, _)| *gid);
             oldest.and_then(|gid| self.publishers.remove(&gid));
         }
-        self.publishers.entry(gid).or_insert_with(|| Followed {
-            stats: PublisherStats {
+        self.publishers.entry(gid).or_insert_with(|| {
+            let stats = PublisherStats {
                 received: 0,
                 lost: 0,
                 last_sequence_number: number.saturating_sub(1),
                 last_received: now,
-            },
-            newest: i64::MIN,
-            window: Window::default(),
-            handover: Handover::Unknown,
+            };
+            Box::new(Followed {
+                stats,
+                newest: i64::MIN,
+                window: Window::default(),
+                handover: Handover::Unknown,
+            })
         })
     }
 }

@@ -260,7 +260,15 @@ impl<M: Message> Inbox<M> {
             Content::Message(message) => return Ok(Some(Received { message, info })),
             Content::Payload(payload) => payload,
         };
-        let message = self.decode_with(|| cdr::decode_payload(contiguous(payload)), &info);
+        let decode = || {
+            // Nothing is borrowed from such a small one, which need not be made shareable then.
+            if payload.len() < cdr::BORROW_MIN {
+                cdr::decode(&payload.to_bytes())
+            } else {
+                cdr::decode_payload(contiguous(payload))
+            }
+        };
+        let message = self.decode_with(decode, &info);
         Ok(message.map(|message| Received { message, info }))
     }
 

@@ -119,10 +119,10 @@ impl<M: Message> Publisher<M> {
     /// [`PublicationStats::refused`] counts those. [`Error::Earlier`] tells that of an earlier message the copy failed
     /// ([`PublicationStats::failed`]), after it had gone to those who need none.
     pub fn publish(&self, message: &M) -> Result<()> {
-        let routes = self.routes();
-        if let Some(base) = routes.only_base(&self.router, M::HAS_ROS_BUFFERS) {
+        if let Some(base) = self.router.only_base(&self.node) {
             return self.publish_bytes(base, message);
         }
+        let routes = self.routes();
         let sent = putting_off(|| self.send(&routes, message));
         let mut refusal = sent.refusal;
         if sent.is_here && self.node.context().zenoh_session().is_closed() {
@@ -285,13 +285,16 @@ impl<M: Message> Publisher<M> {
         let sent = putting_off(|| {
             let mut number = lock(&self.sequence_number);
             let attachment = self.next_attachment(&mut number);
-            base.put(bytes, &attachment)
+            base.put(bytes, &attachment)?;
+            // Nobody else counts while the number is locked, so this need not be one step, which costs more.
+            let published = self.published_bytes.load(Ordering::Relaxed);
+            self.published_bytes.store(published + 1, Ordering::Relaxed);
+            Ok(())
         });
         if let Err(cause) = sent {
             self.ledger.stats().refused += 1;
             return Err(self.publish_error(cause));
         }
-        self.published_bytes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

@@ -43,6 +43,9 @@ impl Wait {
 /// A queue that keeps at most `depth` items, or all of them.
 pub(crate) struct Queue<T> {
     depth: Option<usize>,
+    /// Where nothing is dropped, readers take all that is there out of the writers' way in one go, and give it out from here:
+    /// else both sides want one lock for each item. Locked before `state`.
+    front: Mutex<VecDeque<T>>,
     state: Mutex<State<T>>,
     ready: Condvar,
 }
@@ -67,6 +70,7 @@ impl<T> Queue<T> {
         };
         Self {
             depth,
+            front: Mutex::default(),
             state: Mutex::new(state),
             ready: Condvar::new(),
         }
@@ -106,19 +110,16 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn take(&self, wait: Wait) -> Taken<T> {
-        let mut state = self.lock();
         loop {
-            match state.take() {
-                Taken::Nothing => {}
-                taken => return taken,
-            }
-            state = match wait {
+            let mut state = match self.next() {
+                Ok(taken) => return taken,
+                Err(state) => state,
+            };
+            match wait {
                 Wait::No => return Taken::Nothing,
                 Wait::Forever => {
                     state.asleep = true;
-                    self.ready
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner)
+                    drop(self.ready.wait(state));
                 }
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
@@ -126,38 +127,58 @@ impl<T> Queue<T> {
                         return Taken::Nothing;
                     }
                     state.asleep = true;
-                    self.ready
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    drop(self.ready.wait_timeout(state, left));
                 }
-            };
+            }
         }
     }
 
     /// Never gives `Taken::Nothing`. When it is ready, no waker of this waiter is left here.
     pub(crate) fn poll_take(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<Taken<T>> {
-        let mut state = self.lock();
-        match state.take() {
-            Taken::Nothing => {}
-            taken => return Poll::Ready(taken),
+        match self.next() {
+            Ok(taken) => Poll::Ready(taken),
+            Err(state) => Self::leave(state, waiter, context),
         }
+    }
+
+    /// Whether [`Queue::take`] would not have to wait.
+    pub(crate) fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
+        let front = self.lock_front();
+        let state = self.lock();
+        if state.closed || !front.is_empty() || !state.items.is_empty() {
+            return Poll::Ready(());
+        }
+        drop(front);
+        Self::leave(state, waiter, context)
+    }
+
+    /// Leaves a waker, where nothing was found under the same lock.
+    fn leave<R>(
+        mut state: MutexGuard<'_, State<T>>,
+        waiter: Waiter,
+        context: &mut Context<'_>,
+    ) -> Poll<R> {
         let replaced = state.wakers.add(waiter, context.waker());
         drop(state);
         drop(replaced);
         Poll::Pending
     }
 
-    /// Whether [`Queue::take`] would not have to wait.
-    pub(crate) fn poll_ready(&self, waiter: Waiter, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if state.closed || !state.items.is_empty() {
-            return Poll::Ready(());
+    /// The next item, or that there will be none; else the state as it was when there was nothing, to wait for more.
+    fn next(&self) -> Result<Taken<T>, MutexGuard<'_, State<T>>> {
+        if self.depth.is_some() {
+            let mut state = self.lock();
+            let item = state.items.pop_front();
+            return state.found(item).ok_or(state);
         }
-        let replaced = state.wakers.add(waiter, context.waker());
-        drop(state);
-        drop(replaced);
-        Poll::Pending
+        let mut front = self.lock_front();
+        if let Some(item) = front.pop_front() {
+            return Ok(Taken::Item(item));
+        }
+        let mut state = self.lock();
+        std::mem::swap(&mut *front, &mut state.items);
+        let item = front.pop_front();
+        state.found(item).ok_or(state)
     }
 
     /// Wakes everybody: a future that was given up would swallow a single call.
@@ -174,6 +195,10 @@ impl<T> Queue<T> {
         }
     }
 
+    fn lock_front(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,11 +212,11 @@ impl<T> WaitPlace for Queue<T> {
 }
 
 impl<T> State<T> {
-    fn take(&mut self) -> Taken<T> {
-        match self.items.pop_front() {
-            Some(item) => Taken::Item(item),
-            None if self.closed => Taken::Closed,
-            None => Taken::Nothing,
+    /// What a reader is told who found this.
+    fn found(&self, item: Option<T>) -> Option<Taken<T>> {
+        match item {
+            Some(item) => Some(Taken::Item(item)),
+            None => self.closed.then_some(Taken::Closed),
         }
     }
 }
@@ -220,6 +245,57 @@ mod tests {
         let all = Queue::new(None);
         (0..1000).for_each(|item| all.push(item));
         assert_eq!((all.dropped(), all.take(Wait::No)), (0, Taken::Item(0)));
+    }
+
+    #[test]
+    fn what_was_moved_to_the_front_stays_in_order_and_is_seen() {
+        let mut context = Context::from_waker(Waker::noop());
+        let (queue, waiter) = (Queue::new(None), Waiter::new());
+        (0..3).for_each(|item| queue.push(item));
+        assert_eq!(queue.take(Wait::No), Taken::Item(0));
+        assert_eq!(queue.poll_ready(waiter, &mut context), Poll::Ready(()));
+        queue.push(3);
+        for item in 1..=3 {
+            assert_eq!(queue.take(Wait::No), Taken::Item(item));
+        }
+        assert_eq!(queue.poll_ready(waiter, &mut context), Poll::Pending);
+        (4..6).for_each(|item| queue.push(item));
+        assert_eq!(queue.take(Wait::Forever), Taken::Item(4));
+        queue.close();
+        assert_eq!(
+            queue.poll_take(waiter, &mut context),
+            Poll::Ready(Taken::Item(5)),
+            "it came before the end"
+        );
+        assert_eq!(queue.take(Wait::Forever), Taken::Closed);
+    }
+
+    #[test]
+    fn several_readers_get_each_item_once_and_in_order() {
+        const ITEMS: u32 = 20_000;
+        for depth in [None, Some(usize::MAX)] {
+            let queue = Queue::new(depth);
+            let read = || {
+                let mut all = Vec::new();
+                while let Taken::Item(item) = queue.take(Wait::Forever) {
+                    all.push(item);
+                }
+                all
+            };
+            let taken = std::thread::scope(|scope| {
+                let readers: Vec<_> = (0..3).map(|_| scope.spawn(read)).collect();
+                (0..ITEMS).for_each(|item| queue.push(item));
+                queue.close();
+                readers
+                    .into_iter()
+                    .map(|reader| reader.join().unwrap())
+                    .collect::<Vec<_>>()
+            });
+            assert!(taken.iter().all(|taken| taken.is_sorted()));
+            let mut all = taken.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..ITEMS));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use rosidl_buffer_runtime::{BackendRegistry, Message};
@@ -35,12 +35,24 @@ pub(crate) struct Router<M> {
     /// Whether subscriptions of the context get the message itself.
     intra_process: bool,
     current: Mutex<(Option<Version>, Arc<Routes<M>>)>,
+    /// The version for which the base key is all there is, as [`stamp`] makes it, so that each message need not lock; 0 for none.
+    only_base: AtomicU64,
     said_no_channel: AtomicBool,
     said_too_many: AtomicBool,
 }
 
 /// Of the graph, and of the context's subscriptions.
 type Version = (u64, u64);
+
+/// One number for a version. Both parts only grow, so no other version has it.
+fn stamp((graph, local): Version) -> u64 {
+    graph.wrapping_add(local).wrapping_add(1)
+}
+
+fn version(node: &Node) -> Version {
+    let context = node.context();
+    (context.graph().version(), context.local().version())
+}
 
 /// Where messages go as long as the graph stays the same.
 pub(crate) struct Routes<M> {
@@ -112,6 +124,7 @@ impl<M: Message> Router<M> {
             is_restricted: options.wanted().is_some(),
             intra_process: options.uses_intra_process() && !late_joiners,
             current: Mutex::new((None, Arc::new(Routes::base(because)))),
+            only_base: AtomicU64::new(0),
             said_no_channel: AtomicBool::new(false),
             said_too_many: AtomicBool::new(false),
         }
@@ -124,19 +137,19 @@ impl<M: Message> Router<M> {
         name: &EndpointName,
         qos: &QosProfile,
     ) -> Arc<Routes<M>> {
-        let (graph, local) = (node.context().graph(), node.context().local());
-        let version = (graph.version(), local.version());
+        let version = version(node);
         let old = {
             let current = self.current();
             let never_changes = !name.knows_buffers && !self.intra_process;
             if never_changes || current.0 == Some(version) {
+                self.note(version, &current.1);
                 return Arc::clone(&current.1);
             }
             Arc::clone(&current.1)
         };
         // The lock is not held: Zenoh is called. Two threads may do the same at once, which is harmless.
         let here = if self.intra_process {
-            local.subscriptions(&name.key)
+            node.context().local().subscriptions(&name.key)
         } else {
             Here::nobody()
         };
@@ -157,7 +170,23 @@ impl<M: Message> Router<M> {
         {
             *current = (Some(version), Arc::clone(&routes));
         }
+        self.note(version, &routes);
         routes
+    }
+
+    /// A version that has passed by now is harmless: it never comes again.
+    fn note(&self, version: Version, routes: &Routes<M>) {
+        if !M::HAS_ROS_BUFFERS && routes.inlets.is_empty() && routes.channels.is_none() {
+            self.only_base.store(stamp(version), Ordering::Release);
+        }
+    }
+
+    /// The base key, if every message goes there at this moment, as bytes, and nowhere else. `None` as well until
+    /// [`routes`](Self::routes) has looked at what is there.
+    pub(crate) fn only_base(&self, node: &Node) -> Option<&BaseSender> {
+        // First, so that what is read of the version then is not older than what was noted.
+        let noted = self.only_base.load(Ordering::Acquire);
+        (noted == stamp(version(node))).then_some(&self.base)
     }
 
     /// The routes for what is there now; Zenoh publishers that are there already are used again.
@@ -291,19 +320,6 @@ impl<M> Routes<M> {
     /// Whether what goes to Zenoh may come to those again who get the message itself.
     pub(crate) fn comes_again(&self) -> bool {
         self.elsewhere.is_none()
-    }
-
-    /// The base key, if every message goes there, as bytes, and nowhere else. `has_buffers` is the message type's.
-    pub(crate) fn only_base<'a>(
-        &'a self,
-        router: &'a Router<M>,
-        has_buffers: bool,
-    ) -> Option<&'a BaseSender> {
-        let elsewhere = has_buffers || !self.inlets.is_empty() || self.channels.is_some();
-        if elsewhere {
-            return None;
-        }
-        self.base_sender(router)
     }
 
     /// Whether the subscription with this name gets the message itself.

@@ -71,6 +71,33 @@ fn a_message_and_its_info_arrive() {
     assert_eq!(stats.publishers[&publisher.gid()].received, 2);
 }
 
+/// Nobody takes such messages but over the topic's own key, which a publisher remembers; here that changes twice.
+#[test]
+fn a_subscription_of_the_context_is_noticed_when_it_comes_and_when_it_goes() {
+    let node = node(18);
+    let qos = QosProfile::default();
+    let publisher = node.create_publisher("chatter", qos).unwrap();
+    for _ in 0..3 {
+        publisher.publish(&text("nobody")).unwrap();
+    }
+    for round in 1..3 {
+        let subscription = node.create_subscription::<Text>("chatter", qos).unwrap();
+        publisher.publish(&text("heard")).unwrap();
+        let heard = subscription
+            .try_recv()
+            .unwrap()
+            .expect("it is here at once");
+        assert_eq!(heard.message, text("heard"));
+        drop(subscription);
+        publisher.publish(&text("nobody")).unwrap();
+        let stats = publisher.stats();
+        assert_eq!(
+            (stats.published, stats.intra_process),
+            (3 + 2 * round, round)
+        );
+    }
+}
+
 #[test]
 fn large_messages_arrive_whole() {
     let node = node(1);
