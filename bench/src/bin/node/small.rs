@@ -11,10 +11,10 @@ use rosidl_buffer_zenoh::{
     zenoh::{self, Wait as _, handlers::FifoChannelHandler, qos::CongestionControl, sample::Sample},
 };
 
-use crate::process::{Domain, heard, middle, percentile};
+use crate::process::{Domain, heard, middle, percentile, usage};
 
 const SOON: Duration = Duration::from_secs(20);
-const TURNS: usize = 15;
+const TURNS: usize = 31;
 const ROUND_TRIPS: u64 = 1000;
 const AT_ONCE: u64 = 200_000;
 /// What a message asks for: an answer, or nothing.
@@ -163,6 +163,9 @@ pub fn measure() {
     let mut times: Vec<Vec<u64>> = vec![Vec::new(); sides.len()];
     let mut medians: Vec<Vec<u64>> = vec![Vec::new(); sides.len()];
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); sides.len()];
+    let mut processor = vec![0.0; sides.len()];
+    let both = [std::process::id(), echo.id()];
+    let processor_time = || both.map(|process| usage(process).1).iter().sum::<f64>();
     for _ in 0..TURNS {
         for (index, (_, side)) in sides.iter_mut().enumerate() {
             let turn = (0..ROUND_TRIPS).map(|_| {
@@ -175,6 +178,7 @@ pub fn measure() {
             let turn: Vec<u64> = turn.collect();
             medians[index].push(middle(turn.clone()));
             times[index].extend(turn);
+            let before = processor_time();
             let start = Instant::now();
             for _ in 1..AT_ONCE {
                 side.send(number, COUNT);
@@ -183,12 +187,19 @@ pub fn measure() {
             side.send(number, ANSWER);
             assert_eq!(side.receive(), Some((number, ANSWER)));
             rates[index].push(AT_ONCE as f64 / start.elapsed().as_secs_f64());
+            processor[index] += processor_time() - before;
         }
     }
     echo.finish();
-    println!("| 64 bytes over | there and back, p50 µs | turns' p50 | p99 µs | beside bare | messages/s | turns | bare beside it |");
-    println!("|---|---|---|---|---|---|---|---|");
-    let bare = (middle(times[0].clone()) as f64, middle(rates[0].clone()));
+    println!("| 64 bytes over | there and back, p50 µs | turns' p50 | p99 µs | beside bare | messages/s | turns | bare beside it, median of the turns | half of the turns | CPU of both processes, µs a message | beside bare |");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    let bare = middle(times[0].clone()) as f64;
+    // Within a turn the machine is about the same for all.
+    let beside: Vec<Vec<f64>> = rates.iter().map(|rates_here| {
+        let mut ratios: Vec<f64> = rates[0].iter().zip(rates_here).map(|(bare, here)| bare / here).collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        ratios
+    }).collect();
     for (index, (name, _)) in sides.iter().enumerate() {
         times[index].sort_unstable();
         medians[index].sort_unstable();
@@ -197,16 +208,20 @@ pub fn measure() {
         let micro = |nanoseconds: u64| nanoseconds as f64 / 1e3;
         let p50 = percentile(&times[index], 0.5);
         println!(
-            "| {name} | {:.1} | {:.1}–{:.1} | {:.1} | {:.2} | {:.0} | {:.0}–{:.0} | {:.2} |",
+            "| {name} | {:.1} | {:.1}–{:.1} | {:.1} | {:.2} | {:.0} | {:.0}–{:.0} | {:.2} | {:.2}–{:.2} | {:.2} | {:.2} |",
             micro(p50),
             micro(medians[0]),
             micro(medians[TURNS - 1]),
             micro(percentile(&times[index], 0.99)),
-            p50 as f64 / bare.0,
+            p50 as f64 / bare,
             rates[TURNS / 2],
             rates[0],
             rates[TURNS - 1],
-            bare.1 / rates[TURNS / 2],
+            beside[index][TURNS / 2],
+            beside[index][TURNS / 4],
+            beside[index][TURNS * 3 / 4],
+            processor[index] * 1e6 / (AT_ONCE * TURNS as u64) as f64,
+            processor[index] / processor[0],
         );
     }
     println!();
