@@ -36,8 +36,6 @@ use crate::{
 /// How long [`Client::call_async`] waits at most: as long as queries last in ROS's sessions. Zenoh keeps a task for each query
 /// until the longest time that it may take is over, answered or not, so that is not for ever.
 const ASYNC_LIMIT: Duration = Duration::from_secs(600);
-/// How often Zenoh is asked whether it knows a server whose token is there already.
-const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 
 impl Node {
     /// A client of the service `name`. [`QosProfile::services_default`] is ROS's choice of `qos`.
@@ -191,17 +189,9 @@ impl<S: Service> Client<S> {
             return false;
         }
         // Its token is here; the route to it may be a moment behind.
-        on_plain_thread(|| {
-            while !self.is_matched() {
-                if self.node.context().zenoh_session().is_closed()
-                    || deadline.is_some_and(|deadline| Instant::now() >= deadline)
-                {
-                    return false;
-                }
-                std::thread::sleep(MATCHING_PERIOD);
-            }
-            true
-        })
+        self.node
+            .context()
+            .wait_until(deadline, || self.is_matched())
     }
 
     fn is_matched(&self) -> bool {

@@ -27,12 +27,8 @@ use crate::{
     routes::{Router, Routes},
     sender::{BaseSender, Bytes},
     sending::{Rest, Sending},
-    session::on_plain_thread,
     stats::PublicationStats,
 };
-
-/// How often Zenoh is asked whether it knows a subscriber whose token is there already.
-const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 
 /// A publisher of messages of one type on one topic.
 ///
@@ -427,20 +423,8 @@ impl<M: Message> Publisher<M> {
         deadline: Option<Instant>,
         holds: impl Fn(&Routes<M>) -> bool + Sync,
     ) -> bool {
-        on_plain_thread(|| {
-            loop {
-                if holds(&self.routes()) {
-                    return true;
-                }
-                if self.node.context().zenoh_session().is_closed() {
-                    return false;
-                }
-                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    return false;
-                }
-                std::thread::sleep(MATCHING_PERIOD);
-            }
-        })
+        let context = self.node.context();
+        context.wait_until(deadline, || holds(&self.routes()))
     }
 }
 

@@ -8,9 +8,12 @@ mod config;
 mod range;
 mod rendezvous;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use rosidl_buffer_runtime::BackendRegistry;
@@ -38,6 +41,9 @@ use crate::{
     node_builder::NodeBuilder,
     worker::{Jobs, Worker},
 };
+
+/// How often Zenoh is asked whether it knows an endpoint whose token is there already.
+const MATCHING_PERIOD: Duration = Duration::from_millis(2);
 
 /// One Zenoh session in one ROS domain, shared by the nodes that are made from it.
 ///
@@ -158,6 +164,24 @@ impl Context {
     /// A number that no other entity of this session has.
     pub(crate) fn next_entity_id(&self) -> u64 {
         self.inner.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits until `is_matched`, which asks Zenoh, says so; `false` when the time is over or the session closed before.
+    pub(crate) fn wait_until(
+        &self,
+        deadline: Option<Instant>,
+        is_matched: impl Fn() -> bool + Send,
+    ) -> bool {
+        on_plain_thread(move || {
+            while !is_matched() {
+                let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                if is_late || self.zenoh_session().is_closed() {
+                    return false;
+                }
+                std::thread::sleep(MATCHING_PERIOD);
+            }
+            true
+        })
     }
 }
 
