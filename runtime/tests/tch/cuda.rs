@@ -144,8 +144,9 @@ fn a_stream_of_ours_is_torch_s_while_it_is_guarded() {
                 .join()
                 .unwrap();
         });
-        let _default = StreamGuard::new(&side.cuda.default_stream(side.gpu().uuid()).unwrap());
-        assert_eq!(current(), 0);
+        let default = side.cuda.default_stream(side.gpu().uuid()).unwrap();
+        let _default = StreamGuard::new(&default).unwrap();
+        assert_eq!(current(), default.handle());
     }
     assert_eq!(current(), side.stream.handle());
     drop(guard);

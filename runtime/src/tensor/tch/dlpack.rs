@@ -56,9 +56,8 @@ pub unsafe fn view_dlpack(tensor: DlTensor) -> Result<Tensor, TorchError> {
     }
     let managed: NonNull<c_void> = tensor.into_raw();
     // SAFETY: given away by the line above.
-    unsafe { ffi::from_dlpack(managed) }.map_err(|error| {
+    unsafe { ffi::from_dlpack(managed) }.inspect_err(|_| {
         // SAFETY: torch did not take it.
         drop(unsafe { DlTensor::from_raw(managed) });
-        error
     })
 }

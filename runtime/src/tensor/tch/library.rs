@@ -11,8 +11,9 @@ use super::error::TorchError;
 
 const LIBRARY: &str = "libtorch_cuda.so";
 
-/// Lets torch use CUDA, if this machine has it. Called by all that need it here; a program that makes tensors on a GPU itself
-/// calls it before. The answer stays the same.
+/// Lets torch use CUDA, if this machine has it. Called by all that need it here; a program that works with torch before it does
+/// with messages calls it first of all: torch keeps the first answer that it finds to whether there is CUDA, as
+/// `Cuda::is_available` has it. The answer stays the same.
 ///
 /// # Errors
 /// [`TorchError::NoCuda`], which says whether torch's library is missing, or the GPU.
@@ -23,9 +24,7 @@ pub fn load_cuda() -> Result<(), TorchError> {
 }
 
 fn find() -> Result<(), String> {
-    if Cuda::is_available() {
-        return Ok(()); // linked with it, or opened before
-    }
+    // Nothing is asked before, since torch keeps what it answers then.
     // SAFETY: torch's library of the same release; its initialisers register its kernels with what is linked already.
     let library = unsafe { Library::open(Some(LIBRARY), RTLD_NOW | RTLD_GLOBAL) };
     let library = library.map_err(|error| {
@@ -40,7 +39,7 @@ fn find() -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "`{LIBRARY}` is here, and shows no GPU: is there one, with a driver, and does CUDA_VISIBLE_DEVICES hide it?"
+            "`{LIBRARY}` is here, and shows no GPU: is there one, with a driver, does CUDA_VISIBLE_DEVICES hide it, or was torch asked for CUDA before `load_cuda` was called?"
         ))
     }
 }

@@ -5,7 +5,6 @@
 
 use core::any::Any;
 use core::fmt;
-use core::ops::DerefMut as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -26,7 +25,7 @@ impl Memory {
     fn bytes(&mut self) -> &mut [u8] {
         match self {
             Self::Vector(vector) => vector,
-            Self::Pool(handle) => handle.deref_mut(),
+            Self::Pool(handle) => handle,
         }
     }
 
