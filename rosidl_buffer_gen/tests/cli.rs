@@ -210,3 +210,28 @@ fn a_wrong_call_is_2() {
     );
     assert_eq!(run(&["frobnicate"]).status.code(), Some(2));
 }
+
+#[test]
+fn commands_for_ament_tell_what_is_missing() {
+    for (args, what) in [
+        (&["cargo-config"][..], "AMENT_PREFIX_PATH names no prefix"),
+        (
+            &["ament", "--generator-arguments-file", "no/such.json"],
+            "cannot read no/such.json",
+        ),
+        (
+            &["ament-runtime", "--repository", "/no/such", "--out", "/"],
+            "cannot read /no/such/Cargo.toml",
+        ),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(stderr(&output).contains(what), "{}", stderr(&output));
+        assert!(stdout(&output).is_empty(), "{}", stdout(&output));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let output = run(&["ament-underlay", "--out", out.to_str().unwrap()]);
+    assert_eq!(stdout(&output), "crates written: 0, already there: 0\n");
+    assert!(!out.exists(), "nothing is written for nothing");
+}
