@@ -115,7 +115,7 @@ fn alone(mut manifest: Table, workspace: &Table) -> Result<Table, String> {
         let missing = || format!("`{key}` is not in `workspace.{section}`");
         value.cloned().ok_or_else(missing)
     };
-    for key in ["dev-dependencies", "lints"] {
+    for key in ["dev-dependencies", "lints", "test", "bench", "example"] {
         manifest.remove(key);
     }
     if let Some(lints) = inherited.get("lints") {
@@ -220,6 +220,8 @@ mod tests {
             half = { version = "2", optional = true }
             [dev-dependencies]
             runtime = { path = "." }
+            [[test]]
+            name = "left_out"
             [target.'cfg(unix)'.dependencies]
             gpu = { workspace = true, optional = true, features = ["b"] }
             [target.'cfg(loom)'.dev-dependencies]
