@@ -1,12 +1,14 @@
 """What generators cost in `colcon build`: all bundled interface packages, fresh and with nothing changed.
 
-    colcon/check && target/colcon/venv/bin/python bench/colcon.py target/colcon [--peer FOLDER]...
+    colcon/check && target/colcon/venv/bin/python bench/colcon.py target/colcon [--peer FOLDER]... [--runs 3]
 
-`--peer` is the ament package of another generator. Workspaces with no generator, with ours, with Debian's for C and with each peer
-take turns. CPU time is that of `colcon build` with all its children, less that of a workspace with no generator; beside it the CPU time of
-the generators' own commands, taken by a program that CMake starts them with. Debian's for C has that alone, as its code is compiled
-too. rosidl_generator_rs is in no registry; the least that it can take is measured: Python starts for each package, and rosidl_parser
-reads its files, which is what every generator of ROS 2 in Python does before it writes anything.
+Workspaces with no generator, with ours and with each peer (the ament package of another generator) are built once by colcon; a
+program that CMake starts the generators' own commands with takes their CPU time. Then, for each package in turns, CMake configures,
+builds with nothing to do and installs again; the least CPU time of the runs counts, less that of the workspace with no generator. Together that is
+a generator's share. Of Debian's generator for C there is only the time of its own commands, as its code is compiled too.
+
+rosidl_generator_rs is in no registry. The least that it can take is measured: Python starts for each package, and rosidl_parser reads its
+files, which every generator of ROS 2 in Python does before it writes anything.
 """
 
 import argparse
@@ -14,10 +16,8 @@ import os
 import re
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -28,15 +28,15 @@ import standard  # noqa: E402
 from workspace import Workspace, interfaces  # noqa: E402
 
 OURS = "rosidl_generator_buffer_rs"
+C = "rosidl_generator_c"
 LAUNCH = 'set_property(GLOBAL PROPERTY RULE_LAUNCH_CUSTOM "{python} {timer} {log}")\n'
 TIMER = """import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 with open(sys.argv[1], "a") as log:
-    log.write(f"{used.ru_utime + used.ru_stime} {' '.join(sys.argv[2:])}\\n".replace("\\n", " ").rstrip() + "\\n")
+    log.write(f"{used.ru_utime + used.ru_stime} {' '.join(sys.argv[2:])}".replace("\\n", " ") + "\\n")
 sys.exit(code)
 """
-# What a generator in Python has to do first.
 READ = """import sys
 from rosidl_parser.definition import IdlLocator
 from rosidl_parser.parser import parse_idl_file
@@ -44,14 +44,22 @@ from rosidl_pycommon import expand_template, read_generator_arguments
 for pair in read_generator_arguments(sys.argv[1])["idl_tuples"]:
     parse_idl_file(IdlLocator(*pair.rsplit(":", 1)))
 """
+STEPS = {"configure": ["cmake", "."], "build": ["cmake", "--build", "."], "install": ["cmake", "--install", "."]}
+
+
+def cpu_of(action):
+    """CPU seconds of the processes that an action starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 class Side:
-    """One workspace with one generator."""
+    """A workspace with one generator, or none."""
 
     def __init__(self, name, root, base, packages):
         self.name = name
-        self.root = root
         self.log = root / "commands.txt"
         shutil.rmtree(root, ignore_errors=True)
         include = root / "launch.cmake"
@@ -61,31 +69,29 @@ class Side:
         include.write_text(LAUNCH.format(python=sys.executable, timer=root / "timer.py", log=self.log))
         for package in packages:
             self.ws.add_interfaces(package)
-
-    def fresh(self):
-        """CPU seconds of a fresh build, and those of the generator's own commands."""
-        for folder in ("build", "install", "log"):
-            shutil.rmtree(self.root / folder, ignore_errors=True)
-        self.log.unlink(missing_ok=True)
-        cpu, _ = self.timed()
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        own = sum(float(line.split()[0]) for line in lines if self.name and re.search(rf"\b{self.name}\b", line))
-        return cpu, own
-
-    def timed(self):
-        """CPU and wall seconds of a build of what is there."""
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         self.ws.build("--executor", "sequential")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return cpu, time.monotonic() - start
+
+    def own(self):
+        """CPU seconds of the generator's own commands."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return sum(float(line.split()[0]) for line in lines if re.search(rf"\b{self.name}\b", line))
+
+    def step(self, package, command):
+        """CPU seconds of one step of a package, done again with nothing changed."""
+        env = self.ws.env | {"AMENT_PREFIX_PATH": self.prefixes, "CMAKE_PREFIX_PATH": self.prefixes}
+        folder = self.ws.root / "build" / package
+        return cpu_of(lambda: subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True))
+
+    @property
+    def prefixes(self):
+        return ":".join(str(path) for ws in (self.ws.install, *self.ws.underlays) for path in ws.iterdir() if path.is_dir()) + ":/usr"
 
 
 def underlay(folder, peers):
     """The generators, built once: ours is that of `colcon/check`."""
     env = check.environment(folder / "venv")
-    root = folder / "bench/underlay"
-    ws = Workspace(root, env, cmake_args=[f"-DROSIDL_BUFFER_GEN_EXECUTABLE={standard.binary(Workspace(folder / 'ws', env))}"])
+    program = standard.binary(Workspace(folder / "ws", env))
+    ws = Workspace(folder / "bench/underlay", env, cmake_args=[f"-DROSIDL_BUFFER_GEN_EXECUTABLE={program}"])
     (ws.src / "rosidl_buffer").unlink(missing_ok=True)
     (ws.src / "rosidl_buffer").symlink_to(folder / "ws/src/rosidl_buffer")
     ws.add(REPOSITORY / "colcon/test/rosidl_default_generators")
@@ -95,52 +101,44 @@ def underlay(folder, peers):
     return ws
 
 
+def read_in_python(ws):
+    for arguments in sorted(ws.root.glob(f"build/*/{C}__arguments.json")):
+        subprocess.run(["/usr/bin/python3", "-c", READ, arguments], env=ws.env, check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--peer", type=Path, action="append", default=[])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     folder = options.folder.resolve()
     base = underlay(folder, options.peer)
     packages = sorted(path for path in (REPOSITORY / "msg").iterdir() if path.is_dir())
-    peers = [peer.name for peer in options.peer]
-    names = ["", OURS, *peers]
+    names = ["", OURS, *(peer.name for peer in options.peer)]
     sides = {name: Side(name, folder / "bench" / (name or "none"), base, packages) for name in names}
-    fresh = {name: [] for name in names}
-    again = {name: [] for name in names}
-    for _ in range(options.rounds):
-        for name, side in sides.items():
-            fresh[name].append(side.fresh())
-            again[name].append(side.timed())
-    side = Side("rosidl_generator_c", folder / "bench/c", base, packages)
-    own_c = side.fresh()[1]
-    read = reading(side.ws)
+    least = {}
+    for package in packages:
+        for step, command in STEPS.items():
+            for _ in range(options.runs):
+                for name, side in sides.items():
+                    key = (name, package.name, step)
+                    least[key] = min(least.get(key, float("inf")), side.step(package.name, command))
+    c = Side(C, folder / "bench/c", base, packages)
+    python = min(cpu_of(lambda: read_in_python(c.ws)) for _ in range(options.runs))
 
     count = sum(len(interfaces(package)) for package in packages)
-    print(f"{count} interfaces in {len(packages)} packages, {options.rounds} rounds, {os.cpu_count()} cores\n")
-    print("| generator | CPU s of the build, median | more than with none | CPU s of its own commands | again, CPU s | again, more per package, ms |")
+    print(f"{count} interfaces in {len(packages)} packages, {options.runs} runs, {os.cpu_count()} cores, CPU seconds\n")
+    print("| generator | own commands | configure | install | share of a fresh build | again, ms for each package |")
     print("|---|---|---|---|---|---|")
-    none, still = (median(runs[""], 0) for runs in (fresh, again))
-    for name in names:
-        cpu, own, rebuild = median(fresh[name], 0), median(fresh[name], 1), median(again[name], 0)
-        more = (rebuild - still) / len(packages) * 1000
-        print(f"| {name or 'none'} | {cpu:.1f} | {cpu - none:.2f} | {own:.2f} | {rebuild:.1f} | {more:.0f} |")
-    print(f"| rosidl_generator_c | | | {own_c:.2f} | | |")
-    print(f"| reading the files in Python | | | {read:.2f} | | |")
-
-
-def reading(ws):
-    """CPU seconds of reading all packages' files in Python, a process for each package as in a build."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for arguments in sorted(ws.root.glob("build/*/rosidl_generator_c__arguments.json")):
-        subprocess.run(["/usr/bin/python3", "-c", READ, arguments], env=ws.env, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def median(runs, index):
-    return statistics.median(run[index] for run in runs)
+    for name in names[1:]:
+        more = {step: sum(least[name, package.name, step] - least["", package.name, step] for package in packages) for step in STEPS}
+        own = sides[name].own()
+        share = own + more["configure"] + more["install"]
+        again = (more["build"] + more["install"]) / len(packages) * 1000
+        print(f"| {name} | {own:.2f} | {more['configure']:.2f} | {more['install']:.2f} | {share:.2f} | {again:.0f} |")
+    print(f"| {C} | {c.own():.2f} | | | | |")
+    print(f"| Python reads the files, no more | {python:.2f} | | | {python:.2f} | |")
 
 
 if __name__ == "__main__":
