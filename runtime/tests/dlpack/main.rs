@@ -7,6 +7,8 @@
 
 mod capsule;
 mod foreign;
+#[cfg(all(target_os = "linux", feature = "cuda", not(miri)))]
+mod gpu;
 mod lifetime;
 #[allow(dead_code, reason = "the tensor of them is used")]
 #[path = "../tensor/messages.rs"]
