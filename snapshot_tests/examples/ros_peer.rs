@@ -1,7 +1,8 @@
 //! A node of ours for peers in another language, which connect to it or it to them as Zenoh is configured.
 //!
 //! It sends messages back that it gets, and has a service and an action. A line on standard input makes it ask a service
-//! of the peer's; what it got goes to standard output. It ends with its input.
+//! of the peer's; what it got goes to standard output. It ends with its input. With the argument `tensors` it sends these back,
+//! and nothing else.
 
 use std::{error::Error, io::BufRead as _, time::Duration};
 
@@ -10,6 +11,7 @@ use rosidl_buffer_interfaces::{
     example_interfaces::srv::{AddTwoInts, AddTwoInts_Request, AddTwoInts_Response},
     sensor_msgs::msg::{Image, JointState},
     std_msgs::msg::String as Text,
+    tensor_msgs::msg::ExperimentalTensor,
 };
 use rosidl_buffer_runtime::Message;
 use rosidl_buffer_zenoh::{
@@ -55,6 +57,13 @@ fn fibonacci(handle: GoalHandle<Fibonacci>) -> NodeResult<()> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let node = Node::builder("rust_peer").namespace("/interop").build()?;
+    if std::env::args().nth(1).as_deref() == Some("tensors") {
+        let _relay = relay::<ExperimentalTensor>(&node, "tensor")?;
+        return Ok(std::io::stdin()
+            .lock()
+            .lines()
+            .try_for_each(|line| line.map(drop))?);
+    }
     let _relays = (
         relay::<Text>(&node, "text")?,
         relay::<Image>(&node, "image")?,
