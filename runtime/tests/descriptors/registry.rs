@@ -39,7 +39,7 @@ fn a_backend_is_found_by_its_name_and_type() {
     let (near, _far) = Mailbox::pair("hall");
     registry.register(Arc::clone(&near)).unwrap();
     let found = registry.backend::<Mailbox>("mailbox").unwrap();
-    assert!(std::ptr::eq(found, &*near));
+    assert!(std::ptr::eq(found, Arc::as_ptr(&near)));
     assert!(registry.backend::<Depot>("mailbox").is_none());
     assert!(registry.backend::<Mailbox>("shm").is_none());
 }
