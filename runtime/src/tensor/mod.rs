@@ -4,6 +4,10 @@
 //! A message comes in, a [`TensorView`] of its bytes goes out: type, shape and strides, and the elements where the host
 //! can read them. Messages come from strangers, so every view passes one [check](Layout::validate) that no arithmetic
 //! overflows; making one takes time in proportion to the rank and allocates nothing. Nothing here copies unless its name says so.
+//!
+//! ONNX Runtime needs no feature: its crate `ort` takes the elements where they lie, as
+//! `TensorRef::from_array_view((view.shape(), view.as_slice::<f32>()?))`, and those of a device by `TensorRefMut::from_raw` with a read
+//! handle's address. The example `onnx` does so.
 
 #[cfg(feature = "ndarray")]
 mod array;
