@@ -74,9 +74,7 @@ impl Ledger {
 
     /// Counts what went wrong after `publish` had returned, and keeps the first for the next one.
     pub(crate) fn late(&self, what: Late) {
-        if !matches!(what, Late::Refused(_)) {
-            self.stats().failed += 1;
-        }
+        let is_counted = matches!(what, Late::Refused(_));
         let new = lock(&self.said).late.insert(discriminant(&what));
         let error = Error::Earlier {
             topic: self.topic.clone(),
@@ -91,6 +89,10 @@ impl Ledger {
         }
         lock(&self.earlier).get_or_insert(error);
         self.has_earlier.store(true, Ordering::Release);
+        // Whoever sees it counted, has it said by the next message.
+        if !is_counted {
+            self.stats().failed += 1;
+        }
     }
 
     /// What went wrong since this was asked last.
