@@ -182,10 +182,10 @@ impl Counts {
     /// The publisher, which may have to take the place of the one silent longest.
     fn follow(&mut self, gid: Gid, number: i64, now: SystemTime) -> &mut Followed {
         if self.publishers.len() >= MAX_PUBLISHERS && !self.publishers.contains_key(&gid) {
-            let by_age = |(_, followed): &(&Gid, &Box<Followed>)| followed.stats.last_received;
-            let oldest = self.publishers.iter().min_by_key(by_age);
-            let oldest = oldest.map(|(gid, _)| *gid);
-            oldest.and_then(|gid| self.publishers.remove(&gid));
+            let all = self.publishers.iter();
+            let by_age = all.map(|(gid, followed)| (followed.stats.last_received, *gid));
+            let oldest = by_age.min_by_key(|(received, _)| *received);
+            oldest.and_then(|(_, gid)| self.publishers.remove(&gid));
         }
         self.publishers.entry(gid).or_insert_with(|| {
             let stats = PublisherStats {

@@ -296,7 +296,9 @@ mod tests {
             ends.push(end);
         }
         end.send(()).unwrap();
-        ends.drain(2..).for_each(|end| end.send(()).unwrap());
+        for end in ends.drain(2..) {
+            end.send(()).unwrap();
+        }
         drop(last_two);
         assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 3, 4]);
 
@@ -312,7 +314,9 @@ mod tests {
         assert!(!all.admits(&[]));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| all.wait(&[A]));
-            ends.into_iter().for_each(|end| end.send(()).unwrap());
+            for end in ends {
+                end.send(()).unwrap();
+            }
             assert!(waiting.join().unwrap());
         });
         drop(all);

@@ -185,9 +185,9 @@ fn who_comes_within_reach_gets_nothing_before_what_waits_for_it() {
     eventually("all are there", || moves.numbers().len() == 5);
     // The copy of the first had begun; what waited for that needs none any more.
     let memory = |seen: &Seen| (seen.number, seen.memory.clone());
-    let moved: Vec<_> = moves.seen.lock().unwrap().iter().map(memory).collect();
+    let came: Vec<_> = moves.seen.lock().unwrap().iter().map(memory).collect();
     let expected = ["cpu", DEVICE, DEVICE, DEVICE, DEVICE].map(str::to_owned);
-    assert_eq!(moved, (0..).zip(expected).collect::<Vec<_>>());
+    assert_eq!(came, (0..).zip(expected).collect::<Vec<_>>());
     // And out of reach again, behind nobody.
     scene.desks.reach("moves", false);
     scene.publish(5..7);
