@@ -32,7 +32,7 @@ def environment(venv):
 
 def clear(root):
     """An empty workspace, but for what cargo compiled in an earlier run."""
-    for path in (root / "src", root / "install", root / "log", *(root / "build").glob("*")):
+    for path in (root / "src", root / "install", root / "log", root / ".cargo", *(root / "build").glob("*")):
         if path.is_dir() and path.name not in KEPT:
             shutil.rmtree(path)
 
