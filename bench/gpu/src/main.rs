@@ -47,6 +47,8 @@ fn main() {
         ("peers", peers::peers),
         #[cfg(feature = "tensors")]
         ("tensors", tensors::hop),
+        #[cfg(feature = "tensors")]
+        ("copies", tensors::copies),
     ];
     // The driver and its context are there before anything is measured.
     let Some(side) = side::Side::new() else {

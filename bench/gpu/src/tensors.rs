@@ -5,20 +5,21 @@
 use std::sync::Arc;
 
 use rosidl_buffer_runtime::cuda::driver_calls;
+use rosidl_buffer_runtime::shm::ShmBackend;
 use rosidl_buffer_runtime::tensor::tch::{
-    StreamGuard, allocate_tensor_msg, from_output_tensor_msg, view_input_tensor_msg,
+    StreamGuard, allocate_tensor_msg, from_output_tensor_msg, to_tensor_msg, view_input_tensor_msg,
 };
 use rosidl_buffer_runtime::tensor::{DType, TensorMessage as _};
 use rosidl_buffer_runtime::{BackendRegistry, Buffer, BufferBackend as _, BufferMessage};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::gpu::Gpu;
-use crate::link::{Link, WORDS, from_words, to_words};
+use crate::link::{Link, WORDS, from_words, now, to_words};
 use crate::other::{Other, WRITER_CORE, pin, unpin};
 use crate::round::{Frames, Publisher, Result, Subscriber, publish};
 use crate::side::Side;
 use crate::warm::{Way, run, warm};
-use crate::{count, median, quantile};
+use crate::{count, median, quantile, sorted};
 
 const MB: usize = 1 << 20;
 
@@ -194,6 +195,52 @@ pub fn hop() {
                 results[at].iter().map(|result| result.wrong).sum::<u64>(),
             );
         }
-        println!("| {mb} | **added** | | | **{:.2}** | | | |", both[1] - both[0]);
+        println!(
+            "| {mb} | **added** | | | **{:.2}** | | | |",
+            both[1] - both[0]
+        );
     }
+}
+
+/// A tensor into a message, beside torch's own copy into memory that is there; the device is waited for.
+pub fn copies() {
+    let side = Side::new().unwrap();
+    let _guard = StreamGuard::new(&side.stream).unwrap();
+    let mut backends = BackendRegistry::new();
+    backends.register(Arc::new(side.cuda.clone())).unwrap();
+    let shm = ShmBackend::new().unwrap();
+    backends.register(Arc::new(shm)).unwrap();
+    println!("\n## `to_tensor_msg`, 64 MB of `float32` (µs, p50 of 50)\n");
+    println!("| tensor on | into | `to_tensor_msg` | torch's `copy_` into a tensor | GB/s |");
+    println!("|---|---|---|---|---|");
+    for (device, name, into) in [
+        (Device::Cuda(0), "GPU", &["cuda_rs", "shm"][..]),
+        (Device::Cpu, "host", &["cpu", "shm", "cuda_rs"][..]),
+    ] {
+        let tensor = Tensor::rand([16 * 1024 * 1024], (Kind::Float, device));
+        for backend in into {
+            let message = || to_tensor_msg(&backends, &tensor, Some(backend)).unwrap();
+            let ours = time(|| drop::<ExperimentalTensor>(message()));
+            let place = match *backend {
+                "cuda_rs" => Device::Cuda(0),
+                _ => Device::Cpu,
+            };
+            let mut target = Tensor::zeros([16 * 1024 * 1024], (Kind::Float, place));
+            let theirs = time(|| target.copy_(&tensor));
+            let rate = 64.0 * 1.048_576 / ours * 1e3;
+            println!("| {name} | `{backend}` | **{ours:.0}** | {theirs:.0} | {rate:.0} |");
+        }
+    }
+}
+
+/// Median in microseconds, with the device done.
+fn time(mut work: impl FnMut()) -> f64 {
+    let mut once = || {
+        let start = now();
+        work();
+        tch::Cuda::synchronize(0);
+        now() - start
+    };
+    (0..5).for_each(|_| _ = once());
+    quantile(&sorted((0..50).map(|_| once())), 0.5)
 }
