@@ -87,12 +87,17 @@ impl Ledger {
         if new {
             tracing::warn!("{error} (this kind of error is said once)");
         }
-        lock(&self.earlier).get_or_insert(error);
-        self.has_earlier.store(true, Ordering::Release);
+        self.keep(error);
         // Whoever sees it counted, has it said by the next message.
         if !is_counted {
             self.stats().failed += 1;
         }
+    }
+
+    /// For the next message to say, unless there is something already.
+    pub(crate) fn keep(&self, earlier: Error) {
+        lock(&self.earlier).get_or_insert(earlier);
+        self.has_earlier.store(true, Ordering::Release);
     }
 
     /// What went wrong since this was asked last.

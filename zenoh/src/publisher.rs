@@ -119,16 +119,22 @@ impl<M: Message> Publisher<M> {
             return self.publish_bytes(base, message);
         }
         let routes = self.routes();
+        // Not what becomes of this message meanwhile.
+        let earlier = self.ledger.take_earlier();
         let sent = putting_off(|| self.send(&routes, message));
         let mut refusal = sent.refusal;
         if sent.is_here && self.node.context().zenoh_session().is_closed() {
             refusal.get_or_insert_with(|| "the Zenoh session is closed".into());
         }
-        match (sent.error, refusal) {
-            (Some(source), _) => Err(self.encode_error(source)),
-            (None, Some(cause)) => Err(self.publish_error(cause)),
-            (None, None) => self.ledger.take_earlier().map_or(Ok(()), Err),
+        let error = match (sent.error, refusal) {
+            (Some(source), _) => self.encode_error(source),
+            (None, Some(cause)) => self.publish_error(cause),
+            (None, None) => return earlier.map_or(Ok(()), Err),
+        };
+        if let Some(earlier) = earlier {
+            self.ledger.keep(earlier);
         }
+        Err(error)
     }
 
     /// Those who take device memory as it is have it when this returns, all others as well unless it goes to the lane.
