@@ -59,22 +59,19 @@ class Side:
     """A workspace with one generator, or none."""
 
     def __init__(self, name, root, base, packages):
-        self.name = name
-        self.log = root / "commands.txt"
+        log = root / "commands.txt"
         shutil.rmtree(root, ignore_errors=True)
         include = root / "launch.cmake"
         args = [f"-DROSIDL_GENERATORS={name}", f"-DCMAKE_PROJECT_INCLUDE={include}"]
         self.ws = Workspace(root, base.env, underlays=[base.install], cmake_args=args)
         (root / "timer.py").write_text(TIMER)
-        include.write_text(LAUNCH.format(python=sys.executable, timer=root / "timer.py", log=self.log))
+        include.write_text(LAUNCH.format(python=sys.executable, timer=root / "timer.py", log=log))
         for package in packages:
             self.ws.add_interfaces(package)
         self.ws.build("--executor", "sequential")
-
-    def own(self):
-        """CPU seconds of the generator's own commands."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return sum(float(line.split()[0]) for line in lines if re.search(rf"\b{self.name}\b", line))
+        # CPU seconds of the generator's own commands; later builds, after CMake configured again, are not counted.
+        lines = log.read_text().replace(str(root), "").splitlines() if log.exists() else []
+        self.own = sum(float(line.split()[0]) for line in lines if re.search(rf"\b{name}\b", line))
 
     def step(self, package, command):
         """CPU seconds of one step of a package, done again with nothing changed."""
@@ -133,11 +130,11 @@ def main():
     print("|---|---|---|---|---|---|")
     for name in names[1:]:
         more = {step: sum(least[name, package.name, step] - least["", package.name, step] for package in packages) for step in STEPS}
-        own = sides[name].own()
+        own = sides[name].own
         share = own + more["configure"] + more["install"]
         again = (more["build"] + more["install"]) / len(packages) * 1000
         print(f"| {name} | {own:.2f} | {more['configure']:.2f} | {more['install']:.2f} | {share:.2f} | {again:.0f} |")
-    print(f"| {C} | {c.own():.2f} | | | | |")
+    print(f"| {C} | {c.own:.2f} | | | | |")
     print(f"| Python reads the files, no more | {python:.2f} | | | {python:.2f} | |")
 
 
