@@ -156,17 +156,20 @@ impl<S: Service> Responder<S> {
 
 impl<S: Service> Drop for Responder<S> {
     fn drop(&mut self) {
-        if self.query.take().is_some() {
-            let mut stats = self.desk.stats();
-            stats.unanswered += 1;
-            let first = stats.unanswered == 1;
-            drop(stats);
-            if first {
-                tracing::warn!(
-                    "{}: a request was left without an answer (said once)",
-                    self.desk.name
-                );
-            }
+        let Some(query) = self.query.take() else {
+            return;
+        };
+        let mut stats = self.desk.stats();
+        stats.unanswered += 1;
+        let first = stats.unanswered == 1;
+        drop(stats);
+        // The client hears of it now, and finds it counted.
+        drop(query);
+        if first {
+            tracing::warn!(
+                "{}: a request was left without an answer (said once)",
+                self.desk.name
+            );
         }
     }
 }
