@@ -48,7 +48,8 @@ pub(crate) fn later(work: impl FnOnce() + 'static) {
     }
 }
 
-fn run(work: impl FnOnce()) {
+/// Runs what is not ours; a panic of it is logged.
+pub(crate) fn run(work: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
         tracing::error!("a message panicked when it was dropped, or a future when it was woken");
     }

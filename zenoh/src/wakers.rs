@@ -10,6 +10,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use crate::later::run;
+
 /// One who waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Waiter(u64);
@@ -64,8 +66,11 @@ impl Wakers {
         self.0.is_empty()
     }
 
+    /// Wakes all; one that panics keeps it from no other.
     pub(crate) fn wake(self) {
-        self.0.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in self.0 {
+            run(|| waker.wake());
+        }
     }
 
     #[cfg(test)]
