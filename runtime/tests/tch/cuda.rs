@@ -128,6 +128,59 @@ fn tensors_cross_between_host_and_gpu() {
 }
 
 #[test]
+fn elements_that_are_not_aligned_are_copied_and_not_viewed() {
+    let Some(side) = Side::new() else { return };
+    let tensor = Tensor::arange(16, (Kind::Uint8, GPU));
+    let mut message: Message = to_tensor_msg(&side.backends, &tensor, Some("cuda_rs")).unwrap();
+    (message.dtype_code, message.dtype_bits) = (2, 32);
+    (message.shape, message.strides, message.byte_offset) = (vec![2], vec![2], 1);
+    // SAFETY: it is only read.
+    let viewed = unsafe { view_input_tensor_msg(&message) };
+    assert!(matches!(viewed, Err(TorchError::Unaligned(_))));
+    let copy = from_input_tensor_msg(&message).unwrap();
+    assert_eq!(copy.device(), GPU);
+    assert_eq!(bytes(&copy), [1, 2, 3, 4, 9, 10, 11, 12]);
+
+    let mut message: Message =
+        allocate_tensor_msg(&side.backends, [4], Kind::Float, Some("cuda_rs")).unwrap();
+    (message.shape, message.byte_offset) = (vec![3], 1);
+    let refused = from_output_tensor_msg(&mut message).unwrap_err();
+    assert!(matches!(refused, TorchError::Unaligned(_)), "{refused}");
+    message.byte_offset = 4;
+    drop(from_output_tensor_msg(&mut message).unwrap());
+}
+
+#[test]
+fn memory_for_bools_is_false_before_torch_writes_some() {
+    let Some(side) = Side::new() else { return };
+    let mut message: Message =
+        allocate_tensor_msg(&side.backends, [1000], Kind::Bool, Some("cuda_rs")).unwrap();
+    drop(from_output_tensor_msg(&mut message).unwrap());
+    assert_eq!(message.data.to_vec().unwrap(), [0; 1000]);
+}
+
+#[cfg(feature = "dlpack")]
+#[test]
+fn a_tensor_made_for_another_stream_is_refused() {
+    use rosidl_buffer_runtime::tensor::DlTensor;
+    use rosidl_buffer_runtime::tensor::tch::from_dlpack;
+
+    let Some(side) = Side::new() else { return };
+    let tensor = Tensor::arange(16, FLOAT);
+    let message: Message = to_tensor_msg(&side.backends, &tensor, Some("cuda_rs")).unwrap();
+    let shared = || {
+        let view = message.tensor().unwrap();
+        DlTensor::from_cuda(&view, &side.cuda, &side.stream).unwrap()
+    };
+    assert!(matches!(
+        from_dlpack(shared()),
+        Err(TorchError::OtherStream)
+    ));
+    let _guard = StreamGuard::new(&side.stream).unwrap();
+    assert!(from_dlpack(shared()).unwrap().equal(&tensor));
+}
+
+#[test]
 fn a_stream_of_ours_is_torch_s_while_it_is_guarded() {
     let Some(side) = Side::new() else { return };
     let current = || current_stream(&side.cuda, side.gpu()).unwrap().handle();

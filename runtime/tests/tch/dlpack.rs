@@ -5,7 +5,7 @@ use std::thread;
 
 use rosidl_buffer_runtime::Buffer;
 use rosidl_buffer_runtime::tensor::tch::{TorchError, from_dlpack, into_dlpack, view_dlpack};
-use rosidl_buffer_runtime::tensor::{DType, DlDevice, DlTensor, TensorMessage as _};
+use rosidl_buffer_runtime::tensor::{DType, DlDevice, DlTensor, TensorError, TensorMessage as _};
 use tch::{Device, IndexOp as _, Kind, Tensor};
 
 use crate::types::{KINDS, sample};
@@ -74,6 +74,27 @@ fn memory_of_our_own_is_written_by_torch_in_place() {
     assert_eq!(address(&tensor), place);
     let _ = tensor.fill_(1.0);
     assert_eq!(tensor.sum(Kind::Float).double_value(&[]).to_string(), "4");
+}
+
+#[test]
+fn a_few_bytes_do_not_take_all_memory_and_unaligned_ones_are_refused() {
+    let mut message = Message::from_buffer(DType::U8, [1], vec![7].into()).unwrap();
+    (message.shape, message.strides) = (vec![1 << 40], vec![0]);
+    let refused = from_dlpack(DlTensor::from_message(&message).unwrap());
+    assert!(matches!(
+        refused,
+        Err(TorchError::Tensor(TensorError::Repeated { .. }))
+    ));
+    // Aligned for DLPack, by the parts, is not always so for torch.
+    let mut message = Message::from_buffer(DType::F64, [6], vec![0; 48].into()).unwrap();
+    (message.dtype_code, message.dtype_bits, message.shape) = (5, 128, vec![2]);
+    message.byte_offset = if data_address(&message).is_multiple_of(16) {
+        8
+    } else {
+        0
+    };
+    let refused = from_dlpack(DlTensor::from_message(&message).unwrap());
+    assert!(matches!(refused, Err(TorchError::Unaligned(_))));
 }
 
 #[test]

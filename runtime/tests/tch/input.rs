@@ -90,6 +90,33 @@ fn data_that_is_not_aligned_is_copied_and_not_viewed() {
 }
 
 #[test]
+fn both_parts_of_a_complex_number_count_for_its_alignment() {
+    let complex = DType {
+        code: 5,
+        bits: 128,
+        lanes: 1,
+    };
+    let mut message = Message::from_vec([6], vec![0.5_f64; 6]).unwrap();
+    (message.dtype_code, message.dtype_bits) = (complex.code, complex.bits);
+    message.shape = vec![2];
+    let mut refusals = 0;
+    for offset in [0, 8] {
+        message.byte_offset = offset;
+        let first = data_address(&message) + usize::try_from(offset).unwrap();
+        // SAFETY: it is only read.
+        let viewed = unsafe { view_input_tensor_msg(&message) };
+        assert_eq!(viewed.is_ok(), first.is_multiple_of(16));
+        refusals += usize::from(matches!(viewed, Err(TorchError::Unaligned(is)) if is == complex));
+        let copy = from_input_tensor_msg(&message).unwrap();
+        assert_eq!(
+            copy.real().sum(Kind::Double).double_value(&[]).to_string(),
+            "1"
+        );
+    }
+    assert_eq!(refusals, 1);
+}
+
+#[test]
 fn a_few_bytes_do_not_take_all_memory() {
     let mut message = Message::from_vec([1 << 40], vec![7_u8]).unwrap_or_else(|_| {
         let mut message = Message::from_vec([1], vec![7_u8]).unwrap();
@@ -102,6 +129,10 @@ fn a_few_bytes_do_not_take_all_memory() {
         elements: 1 << 40,
         bytes: 1,
     };
+    assert!(matches!(&refused, TorchError::Tensor(error) if *error == repeated));
+    let mut own = Message::from_buffer(DType::U8, [1], vec![7].into()).unwrap();
+    (own.shape, own.strides) = (vec![1 << 40], vec![0]);
+    let refused = into_tensor(own).unwrap_err();
     assert!(matches!(refused, TorchError::Tensor(error) if error == repeated));
     message.strides = vec![1];
     assert!(matches!(

@@ -5,11 +5,11 @@ use std::time::Duration;
 use rosidl_buffer_runtime::BufferBackend as _;
 use rosidl_buffer_runtime::cdr;
 use rosidl_buffer_runtime::shm::ShmBackend;
-use rosidl_buffer_runtime::tensor::TensorMessage as _;
 use rosidl_buffer_runtime::tensor::tch::{
     TorchError, allocate_tensor_msg, copy_to_tensor_msg, from_input_tensor_msg,
     from_output_tensor_msg, into_tensor_msg, to_tensor_msg,
 };
+use rosidl_buffer_runtime::tensor::{DType, TensorMessage as _};
 use tch::{Device, IndexOp as _, Kind, Tensor};
 
 use crate::{Message, address, backends, bytes, data_address};
@@ -151,12 +151,20 @@ fn a_message_that_is_there_takes_another_tensor() {
         }
     ));
     assert_eq!(message, before);
-    // It was written before.
+    // A clone shows it.
     assert!(matches!(
         copy_to_tensor_msg(&tensor, &mut message),
         Err(TorchError::NotWritable)
     ));
     assert_eq!(message, before);
+    drop(before);
+    for number in 0..3 {
+        copy_to_tensor_msg(&(&tensor + number), &mut message).unwrap();
+        let input = from_input_tensor_msg(&message).unwrap();
+        assert!(input.equal(&(&tensor + number)));
+        assert_eq!(data_address(&message), place);
+        assert!(message.data.as_mut_slice().is_some());
+    }
 
     let mut message: Message =
         allocate_tensor_msg(&backends, [6], Kind::Int16, Some("shm")).unwrap();
@@ -166,6 +174,63 @@ fn a_message_that_is_there_takes_another_tensor() {
         (&[2, 3][..], "shm")
     );
     assert!(from_input_tensor_msg(&message).unwrap().equal(&tensor));
+}
+
+#[test]
+fn a_vector_is_written_again_and_again() {
+    let mut message = Message::from_vec([4], vec![0_i32; 4]).unwrap();
+    let place = data_address(&message);
+    for number in 1..4 {
+        let mut output = from_output_tensor_msg(&mut message).unwrap();
+        let _ = output.fill_(number);
+        drop(output);
+        assert_eq!(data_address(&message), place);
+        let wire = cdr::encode(&message).unwrap();
+        assert_eq!(cdr::decode::<Message>(&wire).unwrap(), message);
+        let number = i32::try_from(number).unwrap();
+        let view = message.tensor().unwrap();
+        assert_eq!(view.as_slice::<i32>().unwrap(), [number; 4]);
+    }
+}
+
+#[test]
+fn an_error_leaves_the_message_as_it_was() {
+    let (backends, _shm) = backends();
+    for backend in ["cpu", "shm"] {
+        let mut message: Message =
+            allocate_tensor_msg(&backends, [4], Kind::Int, Some(backend)).unwrap();
+        (message.shape, message.byte_offset) = (vec![3], 1);
+        let refused = from_output_tensor_msg(&mut message).unwrap_err();
+        assert!(matches!(refused, TorchError::Unaligned(_)), "{refused}");
+        (message.dtype_lanes, message.dtype_bits) = (4, 8);
+        let refused = from_output_tensor_msg(&mut message).unwrap_err();
+        assert!(matches!(refused, TorchError::Torch(_)), "{refused}");
+        (message.dtype_lanes, message.dtype_bits) = (1, 32);
+        (message.shape, message.byte_offset) = (vec![4], 0);
+        let mut output = from_output_tensor_msg(&mut message).unwrap();
+        let _ = output.fill_(1);
+        drop(output);
+        assert_eq!(message.tensor().unwrap().as_slice::<i32>().unwrap(), [1; 4]);
+    }
+}
+
+#[test]
+fn foreign_bytes_are_bools_before_torch_writes_some() {
+    let mut message = Message::from_buffer(DType::BOOL, [4], vec![0_u8, 1, 2, 255].into()).unwrap();
+    let output = from_output_tensor_msg(&mut message).unwrap();
+    assert_eq!(bytes(&output), [0, 1, 1, 1]);
+    drop(output);
+    assert_eq!(message.data, [0, 1, 1, 1]);
+}
+
+#[test]
+fn what_lies_between_the_elements_is_not_given_away() {
+    let (backends, _shm) = backends();
+    let column = Tensor::arange(12, FLOAT).reshape([3, 4]).i((.., 1));
+    let expected = bytes(&column);
+    let message: Message = into_tensor_msg(&backends, column).unwrap();
+    assert_eq!(message.data, expected);
+    assert_eq!(message.shape, [3]);
 }
 
 #[test]

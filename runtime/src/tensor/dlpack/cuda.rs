@@ -18,6 +18,12 @@ fn pointer(address: u64) -> *mut u8 {
 }
 
 impl DlTensor {
+    /// The stream that it was made for, which its receiver has to use it on.
+    #[cfg(feature = "tch")]
+    pub(in crate::tensor) fn stream(&self) -> Option<&CudaStream> {
+        self.stream.as_ref()
+    }
+
     /// A tensor on the stream's device, to be read by work on the stream: the one that the library works on, which in Python is the
     /// argument of `__dlpack__`. What is elsewhere is copied there, as [`CudaBackend::from_input_buffer`] does it. The memory is kept until
     /// the work that is on the stream when the deleter is called is done.
@@ -38,7 +44,8 @@ impl DlTensor {
         // SAFETY: the view is checked, and the handle is of its buffer: its device reads the elements there, on the stream, and nobody
         // writes them until it is dropped; the tensor is read-only.
         let managed = unsafe { described.managed(read) }?;
-        Ok(Self { managed })
+        let stream = Some(stream.clone());
+        Ok(Self { managed, stream })
     }
 
     /// A tensor in memory that its receiver writes, on the handle's stream. Writing ends when the deleter is called.
@@ -51,9 +58,10 @@ impl DlTensor {
         let is_empty = extent.is_empty();
         let described = Described::of_layout(&layout, is_empty, first, device(write.stream()))?;
         described.check_aligned()?;
+        let stream = Some(write.stream().clone());
         // SAFETY: the layout is checked for the handle's memory, which is nobody else's until it is dropped.
         let managed = unsafe { described.managed(write) }?;
-        Ok(Self { managed })
+        Ok(Self { managed, stream })
     }
 
     /// The tensor as a message in device memory, in place, as [`CudaBackend::adopt`] makes it: its deleter is called when the last clone

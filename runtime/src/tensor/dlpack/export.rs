@@ -23,7 +23,7 @@ impl DlTensor {
         // SAFETY: the view is checked, and the elements are its bytes; a clone of the buffer keeps them where they are, unchanged, and
         // the tensor is read-only.
         let managed = unsafe { described.managed(owner) }?;
-        Ok(Self { managed })
+        Ok(Self::new(managed))
     }
 
     /// As [`from_view`](Self::from_view), of a message.
@@ -75,6 +75,6 @@ impl DlTensor {
         // SAFETY: the layout is checked, and the elements are bytes of the buffer, which was not shared; the owner is a reference to
         // it, that keeps them where they are. That nobody else reads them is the caller's promise.
         let managed = unsafe { described.managed(owner(data)) }?;
-        Ok(Self { managed })
+        Ok(Self::new(managed))
     }
 }

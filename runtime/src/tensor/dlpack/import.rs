@@ -116,7 +116,7 @@ impl DlTensor {
     /// * It is a managed tensor whose owner the caller is: shape and strides, where there are such, have as many numbers as there are
     ///   dimensions, and the deleter may be called on any thread.
     /// * Until that is called, all bytes from the first element to the end of the last can be read on its device, and nobody
-    ///   writes them.
+    ///   writes them. On a GPU whatever writes them is over, or on the stream that the tensor is going to be used on.
     pub unsafe fn from_raw(tensor: NonNull<c_void>) -> Result<Self, DlpackError> {
         // SAFETY: the caller's promise.
         let managed = unsafe { Dlpack::from_raw(tensor.as_ptr().cast()) };
@@ -130,7 +130,7 @@ impl DlTensor {
         let descriptor = unsafe { managed.tensor() };
         // SAFETY: the caller's promise.
         unsafe { check(descriptor, managed.flags()) }?;
-        Ok(Self { managed })
+        Ok(Self::new(managed))
     }
 
     /// Takes a `DLManagedTensor *` of before DLPack 1.0, as a capsule `dltensor` holds it. On an error its deleter has been called.
@@ -150,12 +150,18 @@ impl DlTensor {
         let checked = unsafe { check(descriptor, DlpackFlags::empty()) }?;
         // SAFETY: checked; the owner keeps the elements where they are, and whether others use them is the caller's promise.
         let managed = unsafe { checked.described.managed(managed) }?;
-        Ok(Self { managed })
+        Ok(Self::new(managed))
     }
 
     pub(super) fn checked(&self) -> Result<Checked, DlpackError> {
         // SAFETY: so many numbers, as was promised when it was made or taken.
         unsafe { check(self.descriptor(), self.managed.flags()) }
+    }
+
+    /// How many elements, and which bytes they take.
+    #[cfg(all(target_os = "linux", feature = "tch", not(all(test, loom))))]
+    pub(in crate::tensor) fn extent(&self) -> Result<Extent, DlpackError> {
+        Ok(self.checked()?.extent)
     }
 
     /// The tensor as a message, in place: its memory is that of the message's data, and is given back with the last clone of it, on

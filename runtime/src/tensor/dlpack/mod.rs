@@ -51,9 +51,20 @@ const MAX_RANK: usize = 64;
 pub struct DlTensor {
     /// Checked: what its numbers say can be relied on.
     managed: Dlpack,
+    /// What orders the memory, where it was made for a stream.
+    #[cfg(all(target_os = "linux", feature = "cuda", not(all(test, loom))))]
+    stream: Option<crate::cuda::CudaStream>,
 }
 
 impl DlTensor {
+    fn new(managed: Dlpack) -> Self {
+        Self {
+            managed,
+            #[cfg(all(target_os = "linux", feature = "cuda", not(all(test, loom))))]
+            stream: None,
+        }
+    }
+
     fn descriptor(&self) -> &DLTensor {
         // SAFETY: `managed` owns it, and nobody changes what a tensor says.
         unsafe { self.managed.tensor() }

@@ -10,11 +10,13 @@ use ::tch::Tensor;
 
 use super::error::TorchError;
 use super::ffi::{self, Memory, Place};
-use super::input::strides;
+use super::input::{check_alignment, strides};
 use super::library::load_cuda;
 use crate::buffer::Buffer;
 use crate::cuda::{CudaBackend, CudaStream, Device};
 use crate::registry::BackendRegistry;
+use crate::tensor::dtype::DType;
+use crate::tensor::error::TensorError;
 use crate::tensor::shape::Layout;
 use crate::tensor::view::TensorView;
 
@@ -60,42 +62,100 @@ impl OnDevice {
         let read = self
             .backend
             .from_input_buffer(view.buffer(), &self.stream)?;
-        let first = address(read.address(), view.byte_range());
         let strides = strides(&layout);
-        // SAFETY: the range was measured for this layout, and the handle keeps it there, written, until it is dropped; that nobody
-        // writes is the caller's promise.
-        unsafe { ffi::from_memory(&self.memory(first, &layout, &strides), read) }
+        let memory = self.memory(read.address(), view.byte_range(), &layout, &strides)?;
+        // SAFETY: the range was measured for this layout and begins where its type may, and the handle keeps it there, written, until
+        // it is dropped; that nobody writes is the caller's promise.
+        unsafe { ffi::from_memory(&memory, read) }
     }
 
-    /// A tensor over memory that nobody wrote yet.
+    /// As [`view`](Self::view), or over a copy of torch's own where the elements are not aligned for torch: a kernel that reads
+    /// such would fail, and with it whatever the process does on the device from then on.
+    ///
+    /// # Safety
+    /// As [`view`](Self::view).
+    pub(super) unsafe fn source(
+        &self,
+        view: &TensorView<'_>,
+        layout: Layout<'_>,
+    ) -> Result<Tensor, TorchError> {
+        // SAFETY: the caller's promise.
+        let viewed = unsafe { self.view(view, layout) };
+        if !matches!(viewed, Err(TorchError::Unaligned(_))) {
+            return viewed;
+        }
+        let range = view.byte_range();
+        let size = i64::try_from(range.len()).map_err(|_| TensorError::TooLarge)?;
+        let bytes = Layout {
+            dtype: DType::U8,
+            shape: &[size],
+            strides: &[],
+            byte_offset: layout.byte_offset,
+        };
+        // SAFETY: it is only read here, and dropped.
+        let bytes = unsafe { self.view(&TensorView::new(bytes, view.buffer())?, bytes) }?;
+        let moved = ffi::copy(&bytes)?;
+        let strides = strides(&layout);
+        let memory = self.memory(
+            moved.data_ptr().addr() as u64,
+            0..range.len(),
+            &layout,
+            &strides,
+        )?;
+        // SAFETY: a copy of the range that was measured for this layout, which begins where its type may; the tensor keeps it, and
+        // nobody else has that.
+        unsafe { ffi::from_memory(&memory, moved) }
+    }
+
+    /// A tensor over memory that nobody wrote yet; one of `bool` is filled with `false`.
     pub(super) fn output(
         &self,
         data: &mut Buffer<u8>,
         range: Range<usize>,
         layout: &Layout<'_>,
     ) -> Result<Tensor, TorchError> {
+        // Blocks begin at multiples of more: so nothing is taken that would be refused.
+        check_alignment(layout.dtype, range.start)?;
         let write = self.backend.from_output_buffer(data, &self.stream)?;
-        let first = address(write.address(), range);
         let strides = strides(layout);
-        // SAFETY: the range was measured for this layout; the handle is the only one to write there and lets nobody read
-        // before it is dropped.
-        unsafe { ffi::from_memory(&self.memory(first, layout, &strides), write) }
+        let memory = self.memory(write.address(), range.clone(), layout, &strides)?;
+        if layout.dtype == DType::BOOL {
+            let size = [i64::try_from(range.len()).map_err(|_| TensorError::TooLarge)?];
+            let bytes = Memory {
+                dtype: DType::U8,
+                shape: &size,
+                strides: &[1],
+                ..memory
+            };
+            // SAFETY: the range is within the handle's memory, which nobody else uses; bytes may begin anywhere; the tensor is
+            // dropped before the handle, and what it does is on the handle's stream.
+            let mut bytes = unsafe { ffi::from_memory(&bytes, ()) }?;
+            let _ = bytes.f_zero_()?;
+        }
+        // SAFETY: the range was measured for this layout and begins where its type may; the handle is the only one to write there and
+        // lets nobody read before it is dropped.
+        unsafe { ffi::from_memory(&memory, write) }
     }
 
-    fn memory<'a>(&self, first: u64, layout: &Layout<'a>, strides: &'a [i64]) -> Memory<'a> {
-        Memory {
-            data: ptr::with_exposed_provenance_mut(usize::try_from(first).unwrap_or_default()), // addresses are as wide
+    /// The range, which was measured for the memory that begins at `start`.
+    fn memory<'a>(
+        &self,
+        start: u64,
+        range: Range<usize>,
+        layout: &Layout<'a>,
+        strides: &'a [i64],
+    ) -> Result<Memory<'a>, TorchError> {
+        let start = usize::try_from(start).unwrap_or_default(); // addresses are as wide
+        let first = start + range.start;
+        check_alignment(layout.dtype, first)?;
+        Ok(Memory {
+            data: ptr::with_exposed_provenance_mut(first),
             dtype: layout.dtype,
             shape: layout.shape,
             strides,
             place: Place::Cuda(self.index),
-        }
+        })
     }
-}
-
-/// Of the first element: the range was measured for the memory that begins there.
-fn address(memory: u64, range: Range<usize>) -> u64 {
-    memory + range.start as u64
 }
 
 /// Memory on the device that torch counts so, or else on the backend's first one.

@@ -7,6 +7,7 @@ use ::tch::Tensor;
 
 use super::error::TorchError;
 use super::ffi;
+use super::input::{check_alignment, check_repeats, own};
 use super::library::load_cuda;
 use crate::tensor::dlpack::{DlDevice, DlTensor};
 use crate::tensor::dtype::DType;
@@ -27,18 +28,25 @@ pub fn into_dlpack(tensor: Tensor) -> Result<DlTensor, TorchError> {
 
 /// What DLPack describes as a tensor: over the same memory, if it may be written, which torch takes for granted; else a copy.
 ///
-/// On a GPU the memory is used on torch's current stream: what makes a [`DlTensor`] there takes a stream, which should be that
-/// one, `current_stream`.
+/// On a GPU the memory is used on torch's current stream, now and until the last tensor over it is dropped: what makes a
+/// [`DlTensor`] there takes a stream, which has to be that one, `current_stream`.
 ///
 /// # Errors
+/// [`TorchError::OtherStream`] for a tensor that was made here for another stream; [`TorchError::Unaligned`];
+/// [`TensorError::Repeated`](crate::tensor::TensorError::Repeated) where a copy would take more memory than the data, because dimensions repeat;
 /// [`TorchError::NoCuda`] for memory of a GPU that torch cannot use; [`TorchError::Torch`] for a type or device that it does not have.
 pub fn from_dlpack(tensor: DlTensor) -> Result<Tensor, TorchError> {
     let (dtype, is_shared) = (tensor.dtype(), tensor.is_read_only());
+    // Only a copy makes sure that `bool` has no values but 0 and 1.
+    let is_copied = is_shared || dtype == DType::BOOL;
+    if is_copied {
+        let extent = tensor.extent()?;
+        check_repeats(extent.len(), extent.byte_range().len(), dtype)?;
+    }
     // SAFETY: nobody else may write, or it is only read here.
     let view = unsafe { view_dlpack(tensor) }?;
-    // Only a copy makes sure that `bool` has no values but 0 and 1.
-    if is_shared || dtype == DType::BOOL {
-        return super::input::own(&view, dtype);
+    if is_copied {
+        return own(&view, dtype);
     }
     Ok(view)
 }
@@ -51,11 +59,23 @@ pub fn from_dlpack(tensor: DlTensor) -> Result<Tensor, TorchError> {
 /// # Safety
 /// As for [`view_input_tensor_msg`](super::view_input_tensor_msg) where the tensor says that it is only to be read.
 pub unsafe fn view_dlpack(tensor: DlTensor) -> Result<Tensor, TorchError> {
+    if !tensor.extent()?.is_empty() {
+        check_alignment(tensor.dtype(), tensor.data_address())?;
+    }
     if tensor.device() != DlDevice::CPU {
         load_cuda()?;
     }
+    #[cfg(feature = "cuda")]
+    if let Some(stream) = tensor.stream() {
+        // Both are numbers of CUDA's default stream.
+        let number = |handle| if handle == 1 { 0 } else { handle };
+        let current = ffi::current_stream(stream.device().ordinal())?;
+        if number(stream.handle()) != number(current) {
+            return Err(TorchError::OtherStream);
+        }
+    }
     let managed: NonNull<c_void> = tensor.into_raw();
-    // SAFETY: given away by the line above.
+    // SAFETY: given away by the line above, and seen to be aligned for torch.
     unsafe { ffi::from_dlpack(managed) }.inspect_err(|_| {
         // SAFETY: torch did not take it.
         drop(unsafe { DlTensor::from_raw(managed) });

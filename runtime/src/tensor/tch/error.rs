@@ -86,6 +86,11 @@ pub enum TorchError {
         /// What is missing.
         why: String,
     },
+    /// The tensor is ordered by a stream that is not torch's current one.
+    #[error(
+        "the tensor was made for another stream than torch's current one, so torch would not wait for what writes it; give what makes it `current_stream`, or make its stream the current one with `StreamGuard`"
+    )]
+    OtherStream,
     /// Torch has no CUDA.
     #[error("torch has no CUDA here: {0}")]
     NoCuda(String),

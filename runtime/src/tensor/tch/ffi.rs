@@ -105,7 +105,7 @@ pub(super) struct Memory<'a> {
 
 /// Drops what kept a tensor's memory.
 extern "C" fn drop_owner<O: Send>(value: *mut c_void) {
-    // SAFETY: from `Box::into_raw` in `from_memory`, which gives this function with the same type; called once.
+    // SAFETY: from `Box::into_raw` in `lend_memory`, which gives this function with the same type; called once.
     drop(unsafe { Box::from_raw(value.cast::<O>()) });
 }
 
@@ -113,13 +113,25 @@ extern "C" fn drop_owner<O: Send>(value: *mut c_void) {
 /// at once when there is no tensor.
 ///
 /// # Safety
-/// * What shape and strides reach from `data` on can be read, and written by whoever writes to the tensor, on that place, until
-///   `owner` is dropped; the address suits the type.
-/// * Nobody else writes there meanwhile, nor reads if somebody writes to the tensor.
+/// As [`lend_memory`].
 pub(super) unsafe fn from_memory<O: Send + 'static>(
     memory: &Memory<'_>,
     owner: O,
 ) -> Result<Tensor, TorchError> {
+    // SAFETY: the caller's promise.
+    unsafe { lend_memory(memory, owner) }.map_err(|(error, _)| error)
+}
+
+/// As [`from_memory`], and gives the owner back when there is no tensor.
+///
+/// # Safety
+/// * What shape and strides reach from `data` on can be read, and written by whoever writes to the tensor, on that place, until
+///   `owner` is dropped; the address suits the type.
+/// * Nobody else writes there meanwhile, nor reads if somebody writes to the tensor.
+pub(super) unsafe fn lend_memory<O: Send + 'static>(
+    memory: &Memory<'_>,
+    owner: O,
+) -> Result<Tensor, (TorchError, O)> {
     debug_assert_eq!(memory.shape.len(), memory.strides.len());
     let raw = RawMemory {
         data: memory.data,
@@ -134,14 +146,18 @@ pub(super) unsafe fn from_memory<O: Send + 'static>(
             Place::Cuda(index) => index,
         },
     };
-    let owner = Box::into_raw(Box::new(owner)).cast();
+    let owner = Box::into_raw(Box::new(owner));
     let mut made = ptr::null_mut();
     // SAFETY: shape and strides are `rank` numbers; the memory is the caller's promise; `drop_owner` drops a value of this
     // type, which may be dropped on any thread.
-    let answer =
-        unsafe { rosidl_torch_from_memory(&raw const raw, owner, drop_owner::<O>, &raw mut made) };
-    check(answer).inspect_err(|_| drop_owner::<O>(owner))?;
-    Ok(tensor(made))
+    let answer = unsafe {
+        rosidl_torch_from_memory(&raw const raw, owner.cast(), drop_owner::<O>, &raw mut made)
+    };
+    match check(answer) {
+        Ok(()) => Ok(tensor(made)),
+        // SAFETY: from `Box::into_raw` above, and not taken by the shim, which had no success.
+        Err(error) => Err((error, *unsafe { Box::from_raw(owner) })),
+    }
 }
 
 /// A tensor as it is.
@@ -248,7 +264,7 @@ pub(super) fn to_dlpack(of: &Tensor) -> Result<NonNull<c_void>, TorchError> {
 /// A tensor over what DLPack describes, which is torch's from then on; not so on an error.
 ///
 /// # Safety
-/// It is a valid `DLManagedTensorVersioned` that nobody else has.
+/// It is a valid `DLManagedTensorVersioned` that nobody else has, whose elements are aligned for torch.
 #[cfg(feature = "dlpack")]
 pub(super) unsafe fn from_dlpack(managed: NonNull<c_void>) -> Result<Tensor, TorchError> {
     let mut made = ptr::null_mut();

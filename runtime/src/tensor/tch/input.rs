@@ -8,7 +8,6 @@ use ::tch::{Kind, Tensor};
 use super::cuda;
 use super::error::TorchError;
 use super::ffi::{self, Memory, Place};
-use crate::element::Element as _;
 use crate::tensor::dtype::DType;
 use crate::tensor::error::TensorError;
 use crate::tensor::message::TensorMessage;
@@ -29,19 +28,12 @@ pub fn from_input_tensor_msg<M: TensorMessage>(message: &M) -> Result<Tensor, To
         return empty(&layout);
     }
     let range = view.byte_range();
-    // The message is a stranger's, and so are the numbers: a few bytes must not take all memory.
-    if view.len() > range.len() / layout.dtype.item_size()? {
-        return Err(TensorError::Repeated {
-            elements: view.len(),
-            bytes: range.len(),
-        }
-        .into());
-    }
+    check_repeats(view.len(), range.len(), layout.dtype)?;
     #[cfg(feature = "cuda")]
     match cuda::reach(data) {
         Some(Ok(device)) => {
             // SAFETY: it is only read here, and dropped.
-            let source = unsafe { device.view(&view, layout) }?;
+            let source = unsafe { device.source(&view, layout) }?;
             return own(&source, layout.dtype);
         }
         None | Some(Err(TorchError::NoCuda(_))) => {} // by the host
@@ -65,6 +57,7 @@ pub fn from_input_tensor_msg<M: TensorMessage>(message: &M) -> Result<Tensor, To
 pub fn into_tensor<M: TensorMessage>(mut message: M) -> Result<Tensor, TorchError> {
     let view = message.tensor()?;
     let (is_empty, range) = (view.is_empty(), view.byte_range());
+    check_repeats(view.len(), range.len(), view.dtype())?;
     let (layout, data) = message.parts_mut();
     let own = data.as_mut_slice().filter(|_| !is_empty);
     if own.is_some_and(|bytes| can_keep(&layout, &bytes[range.clone()])) {
@@ -108,12 +101,25 @@ pub unsafe fn view_input_tensor_msg<M: TensorMessage>(message: &M) -> Result<Ten
     let bytes = view
         .bytes()
         .ok_or_else(|| out_of_reach("the host cannot read it there".to_owned()))?;
-    check_alignment(layout.dtype, bytes.as_ptr())?;
+    check_alignment(layout.dtype, bytes.as_ptr().addr())?;
     let strides = strides(&layout);
     let memory = host_memory(bytes.as_ptr(), &layout, &strides);
-    // SAFETY: the bytes were measured for this layout, and the clone of the buffer keeps them where they are, unchanged; that
-    // nobody writes is the caller's promise.
+    // SAFETY: the bytes were measured for this layout, begin where its type may, and the clone of the buffer keeps them where they
+    // are, unchanged; that nobody writes is the caller's promise.
     unsafe { ffi::from_memory(&memory, data.clone()) }
+}
+
+/// Whether a copy of the elements takes no more memory than they have: the numbers may be a stranger's, and a few bytes must not
+/// take all memory.
+pub(super) fn check_repeats(
+    elements: usize,
+    bytes: usize,
+    dtype: DType,
+) -> Result<(), TensorError> {
+    if elements <= bytes / dtype.item_size()? {
+        return Ok(());
+    }
+    Err(TensorError::Repeated { elements, bytes })
 }
 
 /// A tensor without elements.
@@ -146,14 +152,16 @@ fn copied(bytes: &[u8], layout: &Layout<'_>) -> Result<Tensor, TorchError> {
     let mut aligned = Vec::new();
     let mut start = bytes.as_ptr();
     if !layout.dtype.is_aligned(start.addr()) {
-        aligned.resize(bytes.len().div_ceil(size_of::<u64>()), 0_u64);
-        let target = u64::PLAIN.bytes_mut(&mut aligned).unwrap_or_default(); // never the default: numbers are plain
-        target[..bytes.len()].copy_from_slice(bytes);
+        const MOST: usize = 16; // that a type of torch's needs
+        aligned.resize(bytes.len() + MOST, 0_u8);
+        let skipped = aligned.as_ptr().addr().wrapping_neg() % MOST;
+        let target = &mut aligned[skipped..][..bytes.len()];
+        target.copy_from_slice(bytes);
         start = target.as_ptr();
     }
     let strides = strides(layout);
     let memory = host_memory(start, layout, &strides);
-    // SAFETY: the layout was measured for the bytes, which stay until the end of this function and are only read; the tensor
+    // SAFETY: the layout was measured for the bytes, which begin where its type may, stay until the end of this function and are only read; the tensor
     // does not leave it.
     let source = unsafe { ffi::from_memory(&memory, ()) }?;
     own(&source, layout.dtype)
@@ -183,8 +191,8 @@ pub(super) fn host_memory<'a>(
     }
 }
 
-pub(super) fn check_alignment(dtype: DType, start: *const u8) -> Result<(), TorchError> {
-    if dtype.is_aligned(start.addr()) {
+pub(super) fn check_alignment(dtype: DType, address: usize) -> Result<(), TorchError> {
+    if dtype.is_aligned(address) {
         Ok(())
     } else {
         Err(TorchError::Unaligned(dtype))

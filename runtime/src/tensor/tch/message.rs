@@ -77,10 +77,12 @@ fn byte_len(dtype: DType, shape: &[i64]) -> Result<usize, TensorError> {
 /// in the message, without a copy.
 ///
 /// The message can be read and sent once torch has dropped the last tensor over the memory; before that, encoding or reading
-/// it is an error that says so. On a GPU it is written on the stream that is torch's current one now, and can be sent at once.
+/// it is an error that says so. A vector can be written again then, once the message has no clone. Of `bool`, bytes that are neither 0
+/// nor 1 become 1; on a GPU all are 0 before. On a GPU it is written on the stream that is torch's current one now, and can be sent at once.
 ///
 /// # Errors
-/// As [`Layout::validate`]; [`TorchError::NotWritable`] for all other data; [`TorchError::Unaligned`].
+/// As [`Layout::validate`]; [`TorchError::NotWritable`] for all other data; [`TorchError::Unaligned`]. On the host the message is as
+/// it was then.
 pub fn from_output_tensor_msg<M: TensorMessage>(message: &mut M) -> Result<Tensor, TorchError> {
     let (layout, data) = message.parts_mut();
     let extent = layout.validate(data.len())?;
@@ -92,14 +94,24 @@ pub fn from_output_tensor_msg<M: TensorMessage>(message: &mut M) -> Result<Tenso
         return device?.output(data, extent.byte_range(), &layout);
     }
     let mut writing = Writing::start(data).ok_or(TorchError::NotWritable)?;
-    let bytes = writing.bytes().get_mut(extent.byte_range());
-    let start = bytes.ok_or(TorchError::NotWritable)?.as_mut_ptr(); // never an error: the extent was measured for them
-    check_alignment(layout.dtype, start)?;
+    let bytes = &mut writing.bytes()[extent.byte_range()]; // of the data that was measured
+    let start = bytes.as_mut_ptr();
+    if let Err(error) = check_alignment(layout.dtype, start.addr()) {
+        writing.cancel(data);
+        return Err(error);
+    }
+    if layout.dtype == DType::BOOL {
+        // Other values are none of C++'s `bool`.
+        bytes.iter_mut().for_each(|byte| *byte = (*byte).min(1));
+    }
     let strides = strides(&layout);
     let memory = host_memory(start, &layout, &strides);
-    // SAFETY: the extent was measured for these bytes, which stay in their place, are written by `writing` alone, and are read
-    // by nobody until it is dropped.
-    unsafe { ffi::from_memory(&memory, writing) }
+    // SAFETY: the extent was measured for these bytes, which begin where the type may, stay in their place, are written by
+    // `writing` alone, and are read by nobody until it is dropped.
+    unsafe { ffi::lend_memory(&memory, writing) }.map_err(|(error, writing)| {
+        writing.cancel(data);
+        error
+    })
 }
 
 /// A new message with the tensor's elements, side by side in row-major order, in memory of a backend: one copy, from whatever
@@ -133,11 +145,11 @@ pub fn to_tensor_msg<M: TensorMessage>(
 }
 
 /// Copies the tensor into a message that is there, as [`to_tensor_msg`] does: the message gets its type and shape, and keeps
-/// its data, which may be larger.
+/// its data, which may be larger. A message whose data is a vector takes tensors again and again.
 ///
 /// # Errors
 /// [`TorchError::TooSmall`] when the data is smaller than the elements, and as [`from_output_tensor_msg`]; the message is as it was
-/// then.
+/// then, but that on a GPU its data may count as written.
 pub fn copy_to_tensor_msg<M: TensorMessage>(
     tensor: &Tensor,
     message: &mut M,
@@ -162,10 +174,53 @@ pub fn copy_to_tensor_msg<M: TensorMessage>(
     })
 }
 
-/// Copies the elements into a message of the same type and shape.
+/// Copies the elements into a message of the same type and shape, side by side.
 fn write<M: TensorMessage>(message: &mut M, tensor: &Tensor) -> Result<(), TorchError> {
-    let mut output = from_output_tensor_msg(message)?;
-    Ok(output.f_copy_(&tensor.f_detach()?)?)
+    let (layout, data) = message.parts_mut();
+    let extent = layout.validate(data.len())?;
+    if extent.is_empty() {
+        return Ok(());
+    }
+    #[cfg(feature = "cuda")]
+    if let Some(device) = cuda::reach(data) {
+        let mut output = device?.output(data, extent.byte_range(), &layout)?;
+        return Ok(output.f_copy_(&tensor.f_detach()?)?);
+    }
+    let mut writing = Writing::start(data).ok_or(TorchError::NotWritable)?;
+    let start = writing.bytes()[extent.byte_range()].as_mut_ptr();
+    // SAFETY: so many bytes, which are written by `writing` alone and stay until it is dropped.
+    match unsafe { copy_to(start, layout.dtype, layout.shape, tensor) } {
+        Ok(()) => writing.finish(data),
+        Err(error) => {
+            writing.cancel(data);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Copies the elements to memory of the host, side by side.
+///
+/// # Safety
+/// The elements of such a tensor fit there, and nobody else uses the memory meanwhile.
+unsafe fn copy_to(
+    start: *mut u8,
+    dtype: DType,
+    shape: &[i64],
+    tensor: &Tensor,
+) -> Result<(), TorchError> {
+    check_alignment(dtype, start.addr())?;
+    let layout = Layout {
+        dtype,
+        shape,
+        strides: &[],
+        byte_offset: 0,
+    };
+    let strides = row_major(shape);
+    let memory = host_memory(start, &layout, &strides);
+    // SAFETY: the caller's promise, and the address suits the type; the tensor does not leave this function.
+    let mut target = unsafe { ffi::from_memory(&memory, ()) }?;
+    Ok(target.f_copy_(&tensor.f_detach()?)?)
 }
 
 /// The elements side by side in a vector, which is not filled with zeros before.
@@ -177,21 +232,9 @@ fn to_vector(tensor: &Tensor, is: &Description<'_>, len: usize) -> Result<Vec<u8
     bytes
         .try_reserve_exact(len)
         .map_err(|_| TensorError::TooLarge)?;
-    let layout = Layout {
-        dtype: is.dtype,
-        shape: is.shape,
-        strides: &[],
-        byte_offset: 0,
-    };
     let start = bytes.spare_capacity_mut().as_mut_ptr().cast::<u8>();
-    check_alignment(is.dtype, start)?; // allocators give what numbers need
-    let strides = row_major(is.shape);
-    let memory = host_memory(start, &layout, &strides);
-    // SAFETY: `len` bytes are reserved, and nobody else uses them; they are written before they are read, and the vector stays
-    // until the tensor is dropped below.
-    let mut target = unsafe { ffi::from_memory(&memory, ()) }?;
-    target.f_copy_(&tensor.f_detach()?)?;
-    drop(target);
+    // SAFETY: `len` bytes are reserved for the elements, and nobody else uses them; they are written before they are read.
+    unsafe { copy_to(start, is.dtype, is.shape, tensor) }?;
     // SAFETY: so many bytes are reserved, and all of them were written: the elements lie side by side.
     unsafe { bytes.set_len(len) };
     Ok(bytes)
@@ -203,7 +246,8 @@ fn to_vector(tensor: &Tensor, is: &Description<'_>, len: usize) -> Result<Vec<u8
 /// On a GPU it needs the backend `cuda_rs`, and what writes the tensor is over or on torch's current stream. Memory of torch's own
 /// cannot be mapped by other processes: the GPU copies it when the first of them is told of the message, see
 /// `CudaBackend::adopt`; likewise, memory of the host goes to other processes as bytes. So for them
-/// [`to_tensor_msg`] costs no more.
+/// [`to_tensor_msg`] costs no more. What lies between the elements of a tensor, a column of a matrix for instance, would be sent as
+/// well: such a tensor is copied. Elements that nobody wrote, as those of `Tensor::empty`, are sent with whatever is in the memory.
 ///
 /// # Errors
 /// [`TorchError::Shared`] when another tensor uses the memory too, or it is part of a computation whose gradient is wanted;
@@ -212,7 +256,10 @@ pub fn into_tensor_msg<M: TensorMessage>(
     backends: &BackendRegistry,
     tensor: Tensor,
 ) -> Result<M, TorchError> {
-    let tensor = ffi::exclusive(tensor)?;
+    let mut tensor = ffi::exclusive(tensor)?;
+    if has_gaps(&ffi::describe(&tensor)?)? {
+        tensor = ffi::copy(&tensor)?;
+    }
     let described = ffi::describe(&tensor)?;
     let (dtype, shape) = (described.dtype, described.shape.to_vec());
     let strides = described.strides.to_vec();
@@ -240,6 +287,18 @@ pub fn into_tensor_msg<M: TensorMessage>(
     };
     let _ = backends; // only a GPU's memory belongs to one
     Ok(M::from_parts(dtype, shape, strides, 0, data))
+}
+
+/// Whether other bytes than those of the elements lie between them.
+fn has_gaps(is: &Description<'_>) -> Result<bool, TensorError> {
+    let layout = Layout {
+        dtype: is.dtype,
+        shape: is.shape,
+        strides: is.strides,
+        byte_offset: 0,
+    };
+    let extent = layout.validate(usize::MAX)?;
+    Ok(extent.byte_range().len() / extent.item_size() > extent.len())
 }
 
 /// A tensor on the host that is a message's data.

@@ -7,11 +7,9 @@ use core::any::Any;
 use core::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use bytes::Bytes;
-
 use crate::backend::Storage;
 use crate::buffer::Buffer;
-use crate::cpu::{CPU, Payload};
+use crate::cpu::CPU;
 use crate::error::BufferError;
 use crate::host::{HostMapping, HostWrite};
 
@@ -29,10 +27,33 @@ impl Memory {
         }
     }
 
-    fn freeze(self) -> Arc<dyn Storage> {
+    fn freeze(self) -> Written {
         match self {
-            Self::Vector(vector) => Arc::new(Payload(Bytes::from(vector))),
-            Self::Pool(handle) => handle.freeze(),
+            Self::Vector(vector) => Written::Vector(Arc::new(vector)),
+            Self::Pool(handle) => Written::Pool(handle.freeze()),
+        }
+    }
+}
+
+/// What was written.
+enum Written {
+    /// Shared only while it is taken back.
+    Vector(Arc<Vec<u8>>),
+    Pool(Arc<dyn Storage>),
+}
+
+impl Written {
+    fn host_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Vector(vector) => Some(vector),
+            Self::Pool(storage) => storage.host_bytes(),
+        }
+    }
+
+    fn pool(&self) -> Option<&Arc<dyn Storage>> {
+        match self {
+            Self::Vector(_) => None,
+            Self::Pool(storage) => Some(storage),
         }
     }
 }
@@ -44,7 +65,7 @@ pub(super) struct Output {
     /// Until somebody writes it.
     fresh: Mutex<Option<Memory>>,
     /// Since nobody writes it any more.
-    written: OnceLock<Arc<dyn Storage>>,
+    written: OnceLock<Written>,
 }
 
 impl Output {
@@ -72,11 +93,10 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Takes what can be written out of a buffer: a vector that nobody shares, or memory that nobody wrote yet. `None`, and the
-    /// buffer as it was, for any other.
+    /// Takes what can be written out of a buffer: a vector that nobody shares, also one that a tensor wrote before, or memory that
+    /// nobody wrote yet. `None`, and the buffer as it was, for any other.
     pub(super) fn start(buffer: &mut Buffer<u8>) -> Option<Self> {
-        if buffer.as_mut_slice().is_some() {
-            let vector = core::mem::take(buffer).into_vec().unwrap_or_default(); // never the default: seen to be a vector
+        if let Some(vector) = take_vector(buffer) {
             let to: Arc<dyn Storage> = Arc::new(Output::new(CPU, vector.len(), None));
             *buffer = Buffer::from_bytes_storage(Arc::clone(&to));
             return Some(Self {
@@ -98,6 +118,43 @@ impl Writing {
     pub(super) fn bytes(&mut self) -> &mut [u8] {
         self.memory.as_mut().map_or(&mut [], Memory::bytes)
     }
+
+    /// The buffer it was started on has what was written; a vector is a vector again.
+    pub(super) fn finish(self, buffer: &mut Buffer<u8>) {
+        if let Some(Memory::Vector(_)) = self.memory {
+            self.cancel(buffer);
+        }
+    }
+
+    /// The buffer it was started on can be written again.
+    pub(super) fn cancel(mut self, buffer: &mut Buffer<u8>) {
+        match (self.memory.take(), output(&self.to)) {
+            (Some(Memory::Vector(vector)), _) => *buffer = vector.into(),
+            (memory, Some(output)) => {
+                *output.fresh.lock().unwrap_or_else(PoisonError::into_inner) = memory;
+            }
+            (_, None) => {} // never: it becomes another storage at the end only
+        }
+    }
+}
+
+/// Takes the vector out of a buffer that is the only one over it.
+fn take_vector(buffer: &mut Buffer<u8>) -> Option<Vec<u8>> {
+    if buffer.as_mut_slice().is_some() {
+        return core::mem::take(buffer).into_vec().ok();
+    }
+    let mut storage = Arc::clone(buffer.storage()?);
+    let Written::Vector(vector) = output(&storage)?.written.get()? else {
+        return None;
+    };
+    let vector = Arc::clone(vector);
+    *buffer = Buffer::new();
+    if Arc::get_mut(&mut storage).is_none() {
+        *buffer = Buffer::from_bytes_storage(storage); // others have it
+        return None;
+    }
+    drop(storage);
+    Arc::into_inner(vector)
 }
 
 impl Drop for Writing {
@@ -108,7 +165,7 @@ impl Drop for Writing {
     }
 }
 
-/// The storage as an [`Output`] that is not written yet.
+/// The storage as an [`Output`] that is not written yet, or in a vector.
 fn output(storage: &Arc<dyn Storage>) -> Option<&Output> {
     storage.as_any().downcast_ref()
 }
@@ -128,7 +185,11 @@ impl Storage for Output {
 
     fn copy_to_host(&self, out: &mut [u8]) -> Result<(), BufferError> {
         let cause = match (self.written.get(), self.fresh.lock()) {
-            (Some(written), _) => return written.copy_to_host(out),
+            (Some(Written::Pool(written)), _) => return written.copy_to_host(out),
+            (Some(Written::Vector(written)), _) => {
+                out.copy_from_slice(written);
+                return Ok(());
+            }
             (None, Ok(fresh)) if fresh.is_some() => {
                 "nobody wrote it yet: `from_output_tensor_msg` gives the tensor to write to"
             }
@@ -144,18 +205,18 @@ impl Storage for Output {
     }
 
     fn host_mapping(&self) -> Option<HostMapping<'_>> {
-        self.written.get()?.host_mapping()
+        self.written.get()?.pool()?.host_mapping()
     }
 
     fn host_storage(&self) -> Option<Arc<dyn Storage>> {
-        self.written.get()?.host_storage()
+        self.written.get()?.pool()?.host_storage()
     }
 
     /// What was written, for the backend that the memory is of.
     fn as_any(&self) -> &dyn Any {
         match self.written.get() {
-            Some(written) => written.as_any(),
-            None => self,
+            Some(Written::Pool(written)) => written.as_any(),
+            _ => self,
         }
     }
 }

@@ -48,7 +48,7 @@ impl DType {
     /// What an address has to be a multiple of for torch.
     pub(super) fn is_aligned(self, address: usize) -> bool {
         let scalar = usize::from(self.bits).div_ceil(8).max(1);
-        // No scalar of a CPU needs more; those of complex numbers are halves.
-        address.is_multiple_of(scalar.min(8))
+        // Torch's complex numbers are aligned to both of their parts, and nothing is larger.
+        address.is_multiple_of(scalar.min(16))
     }
 }
