@@ -102,7 +102,9 @@ pub fn from_output_tensor_msg<M: TensorMessage>(message: &mut M) -> Result<Tenso
     }
     if layout.dtype == DType::BOOL {
         // Other values are none of C++'s `bool`.
-        bytes.iter_mut().for_each(|byte| *byte = (*byte).min(1));
+        for byte in bytes {
+            *byte = (*byte).min(1);
+        }
     }
     let strides = strides(&layout);
     let memory = host_memory(start, &layout, &strides);
