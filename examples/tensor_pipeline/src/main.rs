@@ -4,6 +4,7 @@
 //! makes a tensor of each picture; the subscriber computes how many edges it has and compares with the answer for the
 //! picture itself, in whole numbers, so that a wrong element is seen.
 
+#[cfg_attr(feature = "torch", path = "torch.rs")]
 mod compute;
 mod picture;
 mod publish;
