@@ -99,7 +99,7 @@ def underlay(folder, peers):
 
 
 def read_in_python(ws):
-    for arguments in sorted(ws.root.glob(f"build/*/{C}__arguments.json")):
+    for arguments in sorted(ws.root.glob(f"build/*/{OURS}__arguments.json")):
         subprocess.run(["/usr/bin/python3", "-c", READ, arguments], env=ws.env, check=True)
 
 
@@ -121,8 +121,7 @@ def main():
                 for name, side in sides.items():
                     key = (name, package.name, step)
                     least[key] = min(least.get(key, float("inf")), side.step(package.name, command))
-    c = Side(C, folder / "bench/c", base, packages)
-    python = min(cpu_of(lambda: read_in_python(c.ws)) for _ in range(options.runs))
+    python = min(cpu_of(lambda: read_in_python(sides[OURS].ws)) for _ in range(options.runs))
 
     count = sum(len(interfaces(package)) for package in packages)
     print(f"{count} interfaces in {len(packages)} packages, {options.runs} runs, {os.cpu_count()} cores, CPU seconds\n")
@@ -134,8 +133,9 @@ def main():
         share = own + more["configure"] + more["install"]
         again = (more["build"] + more["install"]) / len(packages) * 1000
         print(f"| {name} | {own:.2f} | {more['configure']:.2f} | {more['install']:.2f} | {share:.2f} | {again:.0f} |")
+    print(f"| Python reads the files, no more | {python:.2f} | | | {python:.2f} | |", flush=True)
+    c = Side(C, folder / "bench/c", base, packages)
     print(f"| {C} | {c.own:.2f} | | | | |")
-    print(f"| Python reads the files, no more | {python:.2f} | | | {python:.2f} | |")
 
 
 if __name__ == "__main__":
