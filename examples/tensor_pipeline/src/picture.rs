@@ -151,6 +151,10 @@ pub(crate) fn write_tensor(image: &ImageView<'_>, out: &mut [u8]) -> Result<(), 
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "whole numbers, with which these types calculate exactly"
+)]
 mod tests {
     use super::*;
     use crate::compute::edges;
