@@ -47,6 +47,8 @@ def as_numpy(message):
         dtype = np.dtype(f"{kind}{bits // 8}")
     except TypeError:
         raise ValueError(f"numpy has no type for code {message.dtype_code} of {bits} bits") from None
+    if kind == "f" and bits > 64 or kind == "c" and bits > 128:
+        raise ValueError(f"floats of {bits} bits mean something else on each machine")
     if bits % 8 or message.dtype_lanes != 1:
         raise ValueError(f"elements of {bits} bits in {message.dtype_lanes} lanes are not read here")
     shape, steps = [int(size) for size in message.shape], [int(stride) for stride in message.strides]
@@ -84,12 +86,14 @@ def describe(message):
     if message.dtype_code == BFLOAT:
         text = f"bfloat16 {list(array.shape)}"
     else:
-        mean = f", mean {array.mean():.4f}" if array.size and array.dtype.kind in "iuf" else ""
+        # Strides of zero make any number of elements out of one.
+        is_small = 0 < array.size <= len(message.data)
+        mean = f", mean {array.mean():.4f}" if is_small and array.dtype.kind in "iuf" else ""
         text = f"{array.dtype} {list(array.shape)}{mean}"
     try:
         text += f", torch {as_torch(message).dtype}"
-    except ImportError:
-        pass
+    except (ImportError, TypeError):
+        pass  # it is not installed, or does not have the type
     return text
 
 

@@ -124,6 +124,12 @@ impl BackendRegistry {
             .is_some_and(|backend| backend.is_ready(metadata))
     }
 
+    /// Whether [`allocate_host`](Self::allocate_host) gives out memory of this backend; `false` for a backend that is not here.
+    pub fn has_host_pool(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|entry| entry.host_pool().is_some())
+    }
+
     /// Host memory of a backend, to write a message's bytes into; `None` for a backend that is not here or has none.
     ///
     /// # Errors

@@ -23,9 +23,14 @@ pub struct ChoiceError {
     available: String,
 }
 
+/// What ROS's libraries call memory of NVIDIA's GPUs, and what it is called here.
+const CUDA: (&str, &str) = ("cuda", "cuda_rs");
+
 /// The backend that a new tensor goes to: `asked`, else what `ROSIDL_TENSOR_BACKEND` names when this is called, else the
-/// best of the registry: memory of a device before host memory that processes share, and that before `cpu`, which is
-/// always there.
+/// best of the registry: memory of NVIDIA's GPUs before host memory that processes share, and that before `cpu`, which is
+/// always there. Other backends are taken only where they are named, as no tensor may be had from them.
+///
+/// ROS's name `cuda` stands for `cuda_rs` where no backend is called `cuda`: a launch file may name it for all nodes.
 ///
 /// ```
 /// use rosidl_buffer_runtime::{BackendRegistry, tensor::choose_backend};
@@ -55,10 +60,7 @@ pub(super) fn choose_host_backend<'r>(
     if asked.is_some() || variable {
         return choose_backend(backends, asked);
     }
-    let mut names = backends.names();
-    Ok(names
-        .find(|name| backends.is_host_readable(name))
-        .unwrap_or(CPU))
+    Ok(host(backends).unwrap_or(CPU))
 }
 
 fn choose<'r>(
@@ -75,8 +77,7 @@ fn choose<'r>(
     if name == CPU {
         return Ok(CPU);
     }
-    let mut names = backends.names();
-    names.find(|known| *known == name).ok_or_else(|| {
+    find(&name, || backends.names()).ok_or_else(|| {
         let available: Vec<_> = [CPU].into_iter().chain(backends.names()).collect();
         ChoiceError {
             source_,
@@ -87,16 +88,34 @@ fn choose<'r>(
 }
 
 fn best(backends: &BackendRegistry) -> &str {
-    // In alphabetical order; the first of equals is taken.
-    let mut names = backends.names();
-    let device = names.find(|name| !backends.is_host_readable(name));
-    device.or(backends.names().next()).unwrap_or(CPU)
+    let gpu = backends.names().find(|name| *name == CUDA.1);
+    gpu.or_else(|| host(backends)).unwrap_or(CPU)
+}
+
+/// Host memory that processes share; the first in alphabetical order.
+fn host(backends: &BackendRegistry) -> Option<&str> {
+    backends.names().find(|name| backends.has_host_pool(name))
+}
+
+/// The backend of a name, or the one that it stands for.
+fn find<'n, N: Iterator<Item = &'n str>>(name: &str, names: impl Fn() -> N) -> Option<&'n str> {
+    let known = |name: &str| names().find(|known| *known == name);
+    known(name).or_else(|| (name == CUDA.0).then(|| known(CUDA.1))?)
 }
 
 #[cfg(all(test, target_os = "linux", not(loom)))]
 mod tests {
     use super::*;
     use crate::shm::ShmBackend;
+
+    #[test]
+    fn the_name_that_ros_has_for_gpus_stands_for_ours() {
+        let find = |name, names: &[&'static str]| find(name, || names.iter().copied());
+        assert_eq!(find("cuda", &["cuda_rs", "shm"]), Some("cuda_rs"));
+        assert_eq!(find("cuda", &["cuda", "cuda_rs"]), Some("cuda"));
+        assert_eq!(find("cuda", &["shm"]), None);
+        assert_eq!(find("cuda_rs", &["cuda"]), None);
+    }
 
     #[test]
     fn the_caller_comes_before_the_environment_and_that_before_the_best() {

@@ -13,6 +13,8 @@ mod encode;
 mod error;
 mod format;
 #[cfg(feature = "image")]
+mod jpeg;
+#[cfg(feature = "image")]
 mod rvl;
 
 pub use error::CompressedImageError;

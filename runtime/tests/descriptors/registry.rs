@@ -60,6 +60,7 @@ fn what_is_not_here_is_neither_ready_nor_readable() {
     let (near, far) = Mailbox::pair("hall");
     registry.register(Arc::clone(&near)).unwrap();
     assert!(registry.is_host_readable("mailbox") && !registry.is_host_readable("shm"));
+    assert!(!registry.has_host_pool("mailbox") && !registry.has_host_pool("shm"));
     let metadata = far.backend_metadata();
     assert!(registry.is_ready("mailbox", &metadata) && !registry.is_ready("shm", &metadata));
     assert!(!registry.is_ready("mailbox", "elsewhere"));

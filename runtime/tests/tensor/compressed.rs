@@ -179,11 +179,11 @@ fn formats_of_others_are_read() {
         with("rgb8; png compressed bgr8"),
         ("rgb8".to_owned(), vec![255, 128, 0])
     );
+    // Red and blue were handed over as blue and red, unless it says something else.
     assert_eq!(
         with("rgb8; png compressed "),
-        ("rgb8".to_owned(), vec![255, 128, 0])
+        ("rgb8".to_owned(), vec![0, 128, 255])
     );
-    // Red and blue were handed over as blue and red.
     assert_eq!(
         with("rgb8; png compressed rgb8"),
         ("rgb8".to_owned(), vec![0, 128, 255])

@@ -171,3 +171,24 @@ fn broken_depth_is_an_error() {
         "the compressed depth is broken: its runs are not as long as the image"
     );
 }
+
+#[test]
+fn a_format_of_the_encoding_alone_is_depth_as_older_publishers_wrote_it() {
+    let mut image = Image::default();
+    let pixels: Vec<u16> = (0..6).collect();
+    image.fill_pixels("16UC1", 2, 3, pixels.clone()).unwrap();
+    let (mut message, _) = round_trip(&image, DepthCodec::Png);
+    message.format = "16UC1".to_owned();
+    let mut back = Image::default();
+    message.decompress_into(&mut back).unwrap();
+    let view = back.image().unwrap();
+    assert_eq!(view.tensor().unwrap().as_slice::<u16>().unwrap(), pixels);
+    assert_eq!(back.encoding, "16UC1");
+    let picture = message.to_dynamic_image();
+    assert!(
+        matches!(picture, Err(CompressedImageError::Depth)),
+        "{picture:?}"
+    );
+    message.format = "mono16".to_owned();
+    assert!(message.decompress_into(&mut back).is_err());
+}

@@ -9,7 +9,8 @@ use ::image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits}
 use super::CompressedParts;
 use super::depth;
 use super::error::CompressedImageError;
-use super::format::CompressedFormat;
+use super::format::{CompressedFormat, DepthCodec};
+use super::jpeg;
 use crate::buffer::Buffer;
 use crate::tensor::dtype::DType;
 use crate::tensor::encoding::{Encoding, PixelFormat, encoding};
@@ -17,7 +18,7 @@ use crate::tensor::image::packed_step;
 use crate::tensor::samples::{Samples, swap_red_and_blue};
 
 /// The most memory that the pixels of a compressed image take, in bytes, if nothing else is said. A picture of a single colour
-/// is in a file of a thousandth of its size.
+/// is in a file of a thousandth of its size. What the decoder of a JPEG in several scans keeps beside them is counted as well.
 pub const MOST_BYTES: u64 = 256 << 20;
 
 /// What a decoder may take beside the pixels.
@@ -45,6 +46,9 @@ pub(super) fn decode(
     let data = parts.data.host()?;
     if let (Some(codec), Some(encoding)) = (format.depth_codec(), format.encoding()) {
         return depth::decode(encoding, codec, &data, most);
+    }
+    if let Some(encoding) = depth::older(parts.format, &data) {
+        return depth::decode(encoding, DepthCodec::Png, &data, most);
     }
     let mut picture = open(&data, parts.format, most)?;
     let (width, height) = (picture.width(), picture.height());
@@ -75,8 +79,7 @@ pub(super) fn decode(
     }
     // What is decoded was within the limit; it may get one channel more.
     check(width, height, u64::from(to * bits / 8), most)?;
-    let is_swapped = asked.is_color() && format.is_swapped();
-    if is_blue_first(encoding) != is_swapped {
+    if is_blue_first(encoding) != format.is_swapped() {
         swap_red_and_blue(&mut picture);
     }
     let samples = Samples::from_dynamic(picture).map_err(|_| refused(asked))?;
@@ -93,11 +96,12 @@ pub(super) fn to_dynamic_image(
     most: u64,
 ) -> Result<DynamicImage, CompressedImageError> {
     let format = CompressedFormat::parse(parts.format)?;
-    if format.depth_codec().is_some() {
+    let data = parts.data.host()?;
+    if format.depth_codec().is_some() || depth::older(parts.format, &data).is_some() {
         return Err(CompressedImageError::Depth);
     }
-    let mut picture = open(&parts.data.host()?, parts.format, most)?;
-    if format.is_swapped() && format.encoding().is_some_and(Encoding::is_color) {
+    let mut picture = open(&data, parts.format, most)?;
+    if format.is_swapped() {
         swap_red_and_blue(&mut picture);
     }
     Ok(picture)
@@ -132,7 +136,7 @@ fn open(file: &[u8], format: &str, most: u64) -> Result<DynamicImage, Compressed
         });
     };
     // The decoder makes the best of a file that was cut off; half a picture is none.
-    if codec == ImageFormat::Jpeg && !file.windows(2).rev().any(|marker| marker == [0xFF, 0xD9]) {
+    if codec == ImageFormat::Jpeg && !jpeg::is_whole(file) {
         return Err(CompressedImageError::CutOff(file.len()));
     }
     read(file, codec, most)
@@ -151,7 +155,12 @@ pub(super) fn read(
     let decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     let pixel = u64::from(decoder.color_type().bytes_per_pixel());
-    check(width, height, pixel, most)?;
+    // Of this the decoder of JPEG files knows no limit.
+    let kept = match codec {
+        ImageFormat::Jpeg => jpeg::kept_per_pixel(file),
+        _ => 0,
+    };
+    check(width, height, pixel + kept, most)?;
     Ok(DynamicImage::from_decoder(decoder)?)
 }
 

@@ -71,6 +71,14 @@ pub(super) fn is_metres(encoding: Encoding) -> Result<bool, CompressedImageError
     }
 }
 
+/// The encoding, where the format says nothing but that, as older publishers of depth wrote it.
+pub(super) fn older(format: &str, data: &[u8]) -> Option<Encoding> {
+    let encoding = ["16UC1", "32FC1"].contains(&format).then_some(format)?;
+    let file = data.get(HEADER..)?;
+    file.starts_with(b"\x89PNG\r\n\x1a\n")
+        .then(|| Encoding::parse(encoding))?
+}
+
 pub(super) fn decode(
     encoding: Encoding,
     codec: DepthCodec,

@@ -1,7 +1,7 @@
 //! The `format` of a compressed image: a text comes in; what the pixels were, and how they are compressed, goes out.
 
 use super::error::CompressedImageError;
-use crate::tensor::encoding::Encoding;
+use crate::tensor::encoding::{Encoding, PixelFormat};
 use crate::tensor::image::known;
 
 /// How a depth image is compressed.
@@ -57,10 +57,13 @@ impl CompressedFormat {
                 }
             },
         };
+        let encoding = known(encoding.trim())?;
         Ok(Self {
-            encoding: Some(known(encoding.trim())?),
+            encoding: Some(encoding),
             depth,
-            is_swapped: depth.is_none() && compressed.contains("compressed rgb"),
+            is_swapped: depth.is_none()
+                && has_red_and_blue(encoding)
+                && !compressed.contains("compressed bgr"),
         })
     }
 
@@ -75,10 +78,15 @@ impl CompressedFormat {
     }
 
     /// Whether red and blue have changed places in the file: so it is where pixels were handed red first to OpenCV, which takes them
-    /// as blue first. ROS's subscribers change them back where it says `compressed rgb8` or `rgb16`.
+    /// as blue first. ROS's subscribers change them back in all colours that are not said to be `compressed bgr8` or `bgr16`.
     pub fn is_swapped(&self) -> bool {
         self.is_swapped
     }
+}
+
+fn has_red_and_blue(encoding: Encoding) -> bool {
+    use PixelFormat::{Bgr, Bgra, Rgb, Rgba};
+    matches!(encoding.format(), Rgb | Rgba | Bgr | Bgra)
 }
 
 #[cfg(test)]
@@ -105,6 +113,8 @@ mod tests {
             parse("rgb8; png compressed rgb8"),
             (some("rgb8"), None, true)
         );
+        assert_eq!(parse("bgr8; jpeg"), (some("bgr8"), None, true));
+        assert_eq!(parse("uyvy; jpeg"), (some("uyvy"), None, false));
         assert_eq!(
             parse("mono16; png compressed "),
             (some("mono16"), None, false)
