@@ -18,9 +18,8 @@ fn pointer(address: u64) -> *mut u8 {
 }
 
 impl DlTensor {
-    /// The stream that it was made for, which its receiver has to use it on.
-    #[cfg(feature = "tch")]
-    pub(in crate::tensor) fn stream(&self) -> Option<&CudaStream> {
+    /// The stream that it was made for, which its receiver has to use it on; `None` for a tensor of others.
+    pub fn stream(&self) -> Option<&CudaStream> {
         self.stream.as_ref()
     }
 
