@@ -2,15 +2,17 @@
 //!
 //! In: pieces of work in the order of their messages, each with who had its message before. Out: whether another message may be
 //! handed to some before what waits here is done; who has had all that waits may have the next one, nobody else. As many
-//! pieces wait as the quality of service keeps; then the oldest goes, or the publisher waits. Nothing is encoded or sent here.
+//! pieces wait as the quality of service keeps; then the oldest goes, or the publisher waits. A message that nobody had yet is never
+//! dropped: it is refused when too much waits. Nothing is encoded or sent here.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{key::Gid, later::putting_off, qos::QosProfile};
@@ -18,8 +20,16 @@ use crate::{key::Gid, later::putting_off, qos::QosProfile};
 /// How many messages wait when all are kept. Each holds its memory.
 const KEPT: usize = 10;
 
-/// How long the end of a publisher waits for one piece of work: longer than a copy takes to give up a GPU that does not answer.
+/// How many messages that nobody had may wait beyond the depth; only what lanes themselves drop or wake publishes such.
+const BEHIND: usize = 100;
+
+/// How long the end of a publisher waits for all that waits: longer than a copy takes to give up a GPU that does not answer.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+thread_local! {
+    /// Whether this is the thread of a lane. One that waited for another lane might wait for one that waits for it.
+    static ON_A_LANE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// One subscription, as the lane tells them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +67,6 @@ struct State {
     had: Vec<Reader>,
     /// Publishing threads that wait until nothing is left.
     emptying: usize,
-    /// Pieces of work that were done.
-    done: u64,
     closed: bool,
     ended: bool,
 }
@@ -90,14 +98,14 @@ impl Lane {
         self.shared.admits(&self.shared.lock(), direct)
     }
 
-    /// Waits until [`admits`](Self::admits) says yes. On the lane's own thread, which would wait for itself, it does not:
-    /// `false` then, and the message has to be pushed as a whole.
+    /// Waits until [`admits`](Self::admits) says yes. On the thread of this or another lane it does not: `false` then, and the
+    /// message has to be pushed as a whole.
     pub(crate) fn wait(&self, direct: &[Reader]) -> bool {
         let mut state = self.shared.lock();
         if self.shared.admits(&state, direct) {
             return true;
         }
-        if self.is_own_thread() {
+        if ON_A_LANE.get() {
             return false;
         }
         // Else others could keep it busy for ever.
@@ -112,10 +120,17 @@ impl Lane {
         true
     }
 
-    /// Leaves the rest of a message, which these had; gives what had to be dropped for it.
+    /// Whether a message that nobody had may be pushed.
+    pub(crate) fn has_room_behind(&self) -> bool {
+        self.shared.lock().waiting.len() < self.shared.depth.saturating_add(BEHIND)
+    }
+
+    /// Leaves the rest of a message, which these had; gives what had to be dropped for it. Behind a message that nobody had only such
+    /// are admitted until all is done, and for those nothing is dropped: so what is dropped is never all there is of a message.
     pub(crate) fn push(&self, had: Vec<Reader>, work: Work) -> Option<Work> {
         let mut state = self.shared.lock();
-        let is_full = !self.shared.keeps_all && state.waiting.len() >= self.shared.depth;
+        let is_full = state.waiting.len() >= self.shared.depth;
+        let is_full = is_full && !self.shared.keeps_all && !had.is_empty();
         let dropped = is_full.then(|| state.waiting.pop_front()).flatten();
         state.waiting.push_back(work);
         state.had = had;
@@ -137,6 +152,7 @@ impl Shared {
     }
 
     fn work(&self, on_panic: impl Fn()) {
+        ON_A_LANE.set(true);
         let mut state = self.lock();
         loop {
             if let Some(work) = state.waiting.pop_front() {
@@ -151,7 +167,6 @@ impl Shared {
                     }
                     let mut state = self.lock();
                     state.is_working = false;
-                    state.done += 1;
                     drop(state);
                     self.changed.notify_all();
                 });
@@ -167,22 +182,14 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Until the thread has ended; `false` when it has done nothing for too long.
-    fn wait_for_end(&self) -> bool {
-        let mut state = self.lock();
-        let (mut done, mut since) = (state.done, Instant::now());
-        while !state.ended {
-            if state.done != done {
-                (done, since) = (state.done, Instant::now());
-            }
-            let left = PATIENCE.saturating_sub(since.elapsed());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+    /// Until the thread has ended; `false` when that takes too long.
+    fn wait_for_end(&self, patience: Duration) -> bool {
+        let goes_on = |state: &mut State| !state.ended;
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), patience, goes_on);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.ended
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -207,7 +214,7 @@ impl State {
 }
 
 impl Drop for Lane {
-    /// What waits is done first, unless the work stands still.
+    /// What waits is done first, as far as there is time.
     fn drop(&mut self) {
         self.shared.lock().closed = true;
         self.shared.changed.notify_all();
@@ -215,7 +222,7 @@ impl Drop for Lane {
         if self.is_own_thread() {
             return;
         }
-        if self.shared.wait_for_end() {
+        if self.shared.wait_for_end(PATIENCE) {
             if let Some(thread) = self.thread.take()
                 && thread.join().is_err()
             {
@@ -225,7 +232,7 @@ impl Drop for Lane {
         }
         let given_up = std::mem::take(&mut self.shared.lock().waiting);
         tracing::error!(
-            "{}: a copy from device memory does not end; it is left alone, and {} messages after it do not reach those who \
+            "{}: copies from device memory take too long; the one under way is left alone, and {} messages after it do not reach those who \
              read on the host",
             self.topic,
             given_up.len()

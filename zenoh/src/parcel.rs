@@ -9,7 +9,6 @@ use rosidl_buffer_runtime::{AnyBuffer, Buffer, EncodeError, Message, Peer, Stora
 use crate::{
     key::Attachment,
     lane::Reader,
-    local::Inlet,
     options::CPU,
     routes::{Router, Routes},
     sender::{Addressed, BaseSender, Bytes, CpuSender, Encoded, PeerSender},
@@ -104,41 +103,33 @@ impl Parcel<'_> {
 }
 
 impl<M: Message> Routes<M> {
-    /// Who takes all memory of `message` that the host cannot read as it is, so that nothing is copied for them. Nobody, if
-    /// there is no such memory, or none that anybody could be handed.
-    pub(crate) fn direct(&self, router: &Router<M>, message: &M) -> Vec<Reader> {
+    /// Who takes all memory of `message` that the host cannot read as it is, so that nothing is copied for them, with the
+    /// descriptors for those who are not in the context. Nobody, if there is no such memory, or none that anybody could be handed.
+    ///
+    /// Whoever turns out not to be able to is not among them; what fails is found again when the message is encoded for all others.
+    pub(crate) fn direct<'a>(
+        &'a self,
+        router: &'a Router<M>,
+        message: &M,
+    ) -> (Vec<Reader>, Vec<Parcel<'a>>) {
         if !M::HAS_ROS_BUFFERS || !in_device_memory(message) {
-            return Vec::new();
+            return Default::default();
         }
         let here = self.inlets_but(&[]).filter(|inlet| {
             // Two copies of one message have to follow each other closely.
             !self.comes_again() && inlet.takes(message)
         });
-        let there = self
-            .peers()
-            .filter(|peer| takes_devices(message, peer.peer(), router));
-        let here = here.map(Inlet::reader);
-        here.chain(there.map(|peer| peer.reader())).collect()
-    }
-
-    /// Descriptors for those of them who are not in the context, and for whom there is one. What fails is found again when the
-    /// message is encoded for all others.
-    pub(crate) fn describe<'a>(
-        &'a self,
-        router: &'a Router<M>,
-        message: &M,
-        direct: &[Reader],
-    ) -> Vec<(Reader, Parcel<'a>)> {
-        let peers = self.peers();
-        let described = peers.filter(|peer| direct.contains(&peer.reader()));
-        let described =
-            described.filter_map(|peer| match peer.describe(message, router.backends()) {
-                Ok(Encoded::Addressed(addressed)) => {
-                    Some((peer.reader(), Parcel::Addressed(addressed)))
-                }
-                Ok(Encoded::Bytes(_)) | Err(_) => None,
-            });
-        described.collect()
+        let mut direct: Vec<_> = here.map(|inlet| inlet.reader()).collect();
+        let mut parcels = Vec::new();
+        for peer in self.peers() {
+            if takes_devices(message, peer.peer(), router)
+                && let Some(addressed) = peer.describe_uncopied(message, router.backends())
+            {
+                direct.push(peer.reader());
+                parcels.push(Parcel::Addressed(addressed));
+            }
+        }
+        (direct, parcels)
     }
 
     /// Whether there is anybody but those who had it.

@@ -23,6 +23,7 @@ use crate::{
     local::deliveries,
     node::{EndpointName, Node},
     options::{PublisherOptions, all_backends},
+    parcel::Parcel,
     qos::QosProfile,
     routes::{Router, Routes},
     sender::{BaseSender, Bytes},
@@ -107,7 +108,11 @@ impl<M: Message> Publisher<M> {
     /// that comes upon a new reader, or a message in host memory, may wait a moment. Without a subscription that takes the memory as it is,
     /// the copy is made here, as everybody waits for it.
     ///
-    /// When the publisher is dropped, what waits is sent first, unless a copy takes longer than eight seconds.
+    /// What is dropped or woken on the way, such as the owner of the memory that a message held last, or the waker of a future, runs on
+    /// the publishing thread or on that one. So no lock that these take is to be held while publishing. What they publish in turn on the
+    /// publisher's thread never waits: it comes behind what waits there, and is an error when more than a hundred messages do.
+    ///
+    /// When the publisher is dropped, what waits is sent first, for eight seconds at most; what is left then is given up, and logged.
     ///
     /// # Errors
     /// When the message cannot be encoded, or the session is gone. Some subscriptions may have got it all the same: one that
@@ -118,10 +123,9 @@ impl<M: Message> Publisher<M> {
         if let Some(base) = self.router.only_base(&self.node) {
             return self.publish_bytes(base, message);
         }
-        let routes = self.routes();
         // Not what becomes of this message meanwhile.
         let earlier = self.ledger.take_earlier();
-        let sent = putting_off(|| self.send(&routes, message));
+        let sent = putting_off(|| self.send(message));
         let mut refusal = sent.refusal;
         if sent.is_here && self.node.context().zenoh_session().is_closed() {
             refusal.get_or_insert_with(|| "the Zenoh session is closed".into());
@@ -138,18 +142,26 @@ impl<M: Message> Publisher<M> {
     }
 
     /// Those who take device memory as it is have it when this returns, all others as well unless it goes to the lane.
-    fn send(&self, routes: &Arc<Routes<M>>, message: &M) -> Sent {
-        let mut direct = routes.direct(&self.router, message);
+    fn send(&self, message: &M) -> Sent {
         loop {
-            if self.lane.get().is_some_and(|lane| !lane.wait(&direct)) {
-                return self.send_behind(routes, message);
+            let routes = self.routes();
+            let (direct, parcels) = routes.direct(&self.router, message);
+            if let Some(lane) = self.lane.get()
+                && !lane.admits(&direct)
+            {
+                // No descriptor grows old meanwhile, and other readers may be there afterwards.
+                drop(parcels);
+                if lane.wait(&direct) {
+                    continue;
+                }
+                return self.send_behind(lane, &routes, message);
             }
             let sent = if direct.is_empty() {
-                self.send_whole(routes, message)
+                self.send_whole(&routes, message)
             } else {
-                self.send_split(routes, message, &mut direct)
+                self.send_split(&routes, message, (direct, parcels))
             };
-            // Else another thread was faster, or nobody takes it as it is after all.
+            // Else another thread was faster.
             if let Some(sent) = sent {
                 return sent;
             }
@@ -195,13 +207,12 @@ impl<M: Message> Publisher<M> {
         })
     }
 
-    /// To those who take its memory as it is, and who turn out to be able to; the rest is left to the lane. `None` also when
-    /// there is nobody left, so that all wait for the copy.
+    /// To those who take its memory as it is; the rest is left to the lane.
     fn send_split(
         &self,
         routes: &Arc<Routes<M>>,
         message: &M,
-        direct: &mut Vec<Reader>,
+        (direct, parcels): (Vec<Reader>, Vec<Parcel<'_>>),
     ) -> Option<Sent> {
         let mut sending = Sending::new(&self.ledger, false);
         let here = routes.inlets_but(&[]);
@@ -209,18 +220,12 @@ impl<M: Message> Publisher<M> {
         // Nothing is copied for these.
         let (deliveries, _) = deliveries(here, message);
         let is_here = !deliveries.is_empty();
-        let mut number = self.turn(direct)?;
-        let described = routes.describe(&self.router, message, direct);
-        let (there, parcels): (Vec<_>, Vec<_>) = described.into_iter().unzip();
-        direct.retain(|reader| matches!(reader, Reader::Here(_)) || there.contains(reader));
-        if direct.is_empty() {
-            return None;
-        }
+        let mut number = self.turn(&direct)?;
         let attachment = self.next_attachment(&mut number);
         sending.deliver(deliveries, &attachment);
         sending.put(parcels, &[], &attachment);
-        if routes.has_others(&self.router, direct) {
-            let had = (direct.clone(), sending.is_counted());
+        if routes.has_others(&self.router, &direct) {
+            let had = (direct, sending.is_counted());
             self.leave(self.rest(routes, message, attachment, had));
         }
         drop(number);
@@ -231,9 +236,21 @@ impl<M: Message> Publisher<M> {
         })
     }
 
-    /// To everybody, by the lane: for a message that the lane's own thread publishes, which must not wait for what comes before it.
-    fn send_behind(&self, routes: &Arc<Routes<M>>, message: &M) -> Sent {
+    /// To everybody, by the lane: for a message that the thread of a lane publishes, which must not wait for what comes before it.
+    fn send_behind(&self, lane: &Lane, routes: &Arc<Routes<M>>, message: &M) -> Sent {
         let mut number = lock(&self.sequence_number);
+        if !lane.has_room_behind() {
+            drop(number);
+            self.ledger.stats().refused += 1;
+            return Sent {
+                refusal: Some(
+                    "it was published by the thread that copies for a publisher, in the drop of a message or in a waker, \
+                     and too many such messages wait already; publish from a thread of your own"
+                        .into(),
+                ),
+                ..Sent::default()
+            };
+        }
         let attachment = self.next_attachment(&mut number);
         self.leave(self.rest(routes, message, attachment, (Vec::new(), false)));
         Sent::default()
@@ -287,11 +304,14 @@ impl<M: Message> Publisher<M> {
         let sent = putting_off(|| {
             let mut number = lock(&self.sequence_number);
             let attachment = self.next_attachment(&mut number);
-            base.put(bytes, &attachment)?;
-            // Nobody else counts while the number is locked, so this need not be one step, which costs more.
+            // Before anybody can have it. Nobody else counts while the number is locked, so this need not be one step, which costs more.
             let published = self.published_bytes.load(Ordering::Relaxed);
             self.published_bytes.store(published + 1, Ordering::Relaxed);
-            Ok(())
+            let put = base.put(bytes, &attachment);
+            if put.is_err() {
+                self.published_bytes.store(published, Ordering::Relaxed);
+            }
+            put
         });
         if let Err(cause) = sent {
             self.ledger.stats().refused += 1;

@@ -183,15 +183,29 @@ impl PeerSender {
     ) -> Result<Encoded<'a>, EncodeError> {
         let mut payload = Vec::new();
         let described = cdr::encode_for(message, backends, &self.peer, &mut payload)?;
-        let payload = ZBytes::from(payload);
         Ok(if described.count() == 0 {
-            Encoded::Bytes(Bytes(payload))
+            Encoded::Bytes(Bytes(payload.into()))
         } else {
-            Encoded::Addressed(Box::new(Addressed {
-                to: self,
-                payload,
-                described,
-            }))
+            Encoded::Addressed(self.address(payload, described))
+        })
+    }
+
+    /// As [`describe`](Self::describe), but only if nothing has to be copied to the host for it.
+    pub(crate) fn describe_uncopied<'a, M: Message>(
+        &'a self,
+        message: &M,
+        backends: &'a BackendRegistry,
+    ) -> Option<Box<Addressed<'a>>> {
+        let mut payload = Vec::new();
+        let described = cdr::encode_uncopied_for(message, backends, &self.peer, &mut payload);
+        Some(self.address(payload, described.ok()?))
+    }
+
+    fn address<'a>(&'a self, payload: Vec<u8>, described: Described<'a>) -> Box<Addressed<'a>> {
+        Box::new(Addressed {
+            to: self,
+            payload: payload.into(),
+            described,
         })
     }
 

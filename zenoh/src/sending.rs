@@ -11,6 +11,7 @@ use crate::{
     inbox::Inbox,
     key::Attachment,
     lane::Reader,
+    later::later,
     ledger::{Late, Ledger},
     local::{Delivery, deliveries},
     parcel::Parcel,
@@ -145,8 +146,11 @@ impl<M: Message> Rest<M> {
         if let Some(error) = out.error.or(uncopied) {
             self.ledger.late(Late::Encode(error));
         }
+        let inboxes = std::mem::take(&mut sending.inboxes);
         if let Some(cause) = sending.finish() {
             self.ledger.late(Late::Refused(cause));
         }
+        // The publisher's lock may be held, where there is no lane.
+        later(move || drop(inboxes));
     }
 }

@@ -113,16 +113,38 @@ impl<'a> Encoder<'a> {
     }
     /// A descriptor in place of the storage's bytes; `false`, and nothing written, where the bytes have to be there.
     pub(crate) fn describe(&mut self, storage: &Arc<dyn Storage>) -> Result<bool, EncodeError> {
-        let Some(Handover { registry, peer, .. }) = &self.handover else {
+        let Some(handover) = &self.handover else {
             return Ok(false);
         };
-        let (registry, peer) = (*registry, *peer);
-        Ok(self.describe_as_it_is(storage, registry, peer)?
-            // For a peer that does not reach that memory, perhaps the same bytes elsewhere.
-            || match storage.host_bytes().is_none().then(|| storage.host_storage()).flatten() {
-                Some(host) => self.describe_as_it_is(&host, registry, peer)?,
-                None => false,
-            })
+        let (registry, peer, copies) = (handover.registry, handover.peer, handover.copies);
+        if self.describe_as_it_is(storage, registry, peer)? {
+            return Ok(true);
+        }
+        // For a peer that does not reach that memory, perhaps the same bytes elsewhere.
+        let is_elsewhere = copies && storage.host_bytes().is_none();
+        match is_elsewhere.then(|| storage.host_storage()).flatten() {
+            Some(host) => self.describe_as_it_is(&host, registry, peer),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether bytes of `storage`, which the host cannot read in place, may be brought over to be written here.
+    pub(crate) fn check_copy(&self, storage: &dyn Storage) -> Result<(), EncodeError> {
+        if self
+            .handover
+            .as_ref()
+            .is_none_or(|handover| handover.copies)
+        {
+            return Ok(());
+        }
+        let cause = BackendError::Unavailable(
+            "there is no descriptor for this peer, and nothing is to be copied".to_owned(),
+        );
+        Err(EncodeErrorKind::Backend {
+            backend: storage.backend_type().to_owned(),
+            cause,
+        }
+        .into())
     }
 
     fn describe_as_it_is(

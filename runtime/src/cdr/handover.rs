@@ -13,6 +13,8 @@ use crate::registry::{BackendRegistry, Peer};
 pub(super) struct Handover<'a> {
     pub(super) registry: &'a BackendRegistry,
     pub(super) peer: &'a Peer,
+    /// Whether bytes may be brought to the host for this peer.
+    pub(super) copies: bool,
     pub(super) log: &'a mut Log,
 }
 
@@ -35,11 +37,12 @@ impl<'a> Described<'a> {
         }
     }
 
-    /// What an encoder needs that is to write descriptors here.
-    pub(super) fn handover(&mut self) -> Handover<'_> {
+    /// What an encoder needs that is to write descriptors here, and copies where there is none if that is allowed.
+    pub(super) fn handover(&mut self, copies: bool) -> Handover<'_> {
         Handover {
             registry: self.registry,
             peer: self.peer,
+            copies,
             log: &mut self.log,
         }
     }

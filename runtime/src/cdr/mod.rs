@@ -125,6 +125,30 @@ pub fn encode_for<'a, M: Message>(
     peer: &'a Peer,
     out: &mut Vec<u8>,
 ) -> Result<Described<'a>, EncodeError> {
+    describe(message, registry, peer, out, true)
+}
+
+/// As [`encode_for`], for a peer that gets memory which the host cannot read in place as it is, or not in this way: where
+/// there is no descriptor of that very memory, this stops at once. Nothing is ever copied to the host here, so this does not wait for a device.
+///
+/// # Errors
+/// As [`encode_for`], and when such a buffer would have to be bytes, or the descriptor of a copy.
+pub fn encode_uncopied_for<'a, M: Message>(
+    message: &M,
+    registry: &'a BackendRegistry,
+    peer: &'a Peer,
+    out: &mut Vec<u8>,
+) -> Result<Described<'a>, EncodeError> {
+    describe(message, registry, peer, out, false)
+}
+
+fn describe<'a, M: Message>(
+    message: &M,
+    registry: &'a BackendRegistry,
+    peer: &'a Peer,
+    out: &mut Vec<u8>,
+    copies: bool,
+) -> Result<Described<'a>, EncodeError> {
     let mut len = encoded_len(message);
     message.for_each_buffer(&mut |_, buffer| {
         let name = buffer.backend_type();
@@ -137,7 +161,7 @@ pub fn encode_for<'a, M: Message>(
     out.extend_from_slice(&[0, 1, 0, 0]);
     let mut described = Described::none(registry, peer);
     message
-        .encode(&mut Encoder::for_peer(out, described.handover()))
+        .encode(&mut Encoder::for_peer(out, described.handover(copies)))
         .map_err(|error| error.in_message(M::TYPE_NAME))?;
     Ok(described)
 }

@@ -51,6 +51,9 @@ impl<T: Element + Field> Field for Buffer<T> {
         let elsewhere = self
             .storage()
             .filter(|storage| storage.host_bytes().is_none());
+        if let Some(storage) = elsewhere {
+            encoder.check_copy(storage.as_ref())?;
+        }
         if let Some(host) = elsewhere.and_then(|storage| storage.host_storage())
             && let Some(items) = host
                 .host_bytes()
