@@ -269,6 +269,11 @@ fn a_deferred_goal_is_executed_later_or_never() {
     handle.canceled(outcome(&[])).unwrap();
     assert_eq!(goal.result(SOON).unwrap().status, GoalStatus::Canceled);
 
+    let (goal, handle) = next();
+    goal.cancel(SOON).unwrap();
+    drop(handle);
+    assert_eq!(goal.result(SOON).unwrap().status, GoalStatus::Canceled);
+
     // It cannot be reached before it began, nor when it is left alone.
     let (goal, handle) = next();
     let early = handle.succeed(outcome(&[1])).unwrap_err();

@@ -255,12 +255,14 @@ impl<A: Action> Drop for GoalHandle<A> {
             return;
         }
         // One that is not executed has no way to be aborted.
-        let was_deferred = self.status() == GoalStatus::Accepted;
-        let (how, done) = if was_deferred && self.shared.goals().cancel(&self.id) {
-            (GoalStatus::Canceled, "canceled")
-        } else {
+        let mut goals = self.shared.goals();
+        let (how, done) = if goals.is_begun(&self.id) {
             (GoalStatus::Aborted, "aborted")
+        } else {
+            goals.cancel(&self.id); // a client may have done so before
+            (GoalStatus::Canceled, "canceled")
         };
+        drop(goals);
         tracing::warn!(
             "the goal {} of {} was left without an end and is {done}",
             self.goal_id(),

@@ -24,6 +24,8 @@ struct Goal<R, W> {
     /// When it was accepted. Unit: nanoseconds since the epoch.
     stamp: i64,
     status: GoalStatus,
+    /// Whether its execution began.
+    is_begun: bool,
     result: Option<R>,
     waiting: Vec<W>,
 }
@@ -85,6 +87,7 @@ impl<R: Clone, W> Goals<R, W> {
             id,
             stamp,
             status: GoalStatus::Accepted,
+            is_begun: false,
             result: None,
             waiting: Vec::new(),
         });
@@ -99,7 +102,14 @@ impl<R: Clone, W> Goals<R, W> {
             return Err(goal.status);
         }
         goal.status = GoalStatus::Executing;
+        goal.is_begun = true;
         Ok(())
+    }
+
+    /// Whether the execution of the goal began; without that it can only be canceled.
+    pub(super) fn is_begun(&self, id: &Id) -> bool {
+        let goal = self.goals.iter().find(|goal| goal.id == *id);
+        goal.is_some_and(|goal| goal.is_begun)
     }
 
     pub(super) fn status(&self, id: &Id) -> GoalStatus {
@@ -174,7 +184,8 @@ impl<R: Clone, W> Goals<R, W> {
         let goal = goal.ok_or(GoalStatus::Unknown)?;
         let possible = match how {
             GoalStatus::Succeeded | GoalStatus::Aborted => {
-                matches!(goal.status, GoalStatus::Executing | GoalStatus::Canceling)
+                goal.is_begun
+                    && matches!(goal.status, GoalStatus::Executing | GoalStatus::Canceling)
             }
             GoalStatus::Canceled => goal.status == GoalStatus::Canceling,
             _ => false,
@@ -311,6 +322,8 @@ mod tests {
         assert_eq!(meant(&goals, TWO, 0), [TWO]);
         assert!(goals.cancel(&TWO));
         assert_eq!(goals.execute(&TWO), Err(Canceling));
+        assert!(goals.is_begun(&ONE) && !goals.is_begun(&TWO));
+        assert_eq!(goals.end(&TWO, Succeeded, "two"), Err(Canceling));
         assert_eq!(ask(&mut goals, TWO, 1), Asked::Waits(None));
         assert_eq!(goals.end(&TWO, Canceled, "two"), Ok(vec![(1, "two")]));
     }
