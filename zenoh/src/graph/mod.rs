@@ -227,7 +227,7 @@ impl Shared {
         }
     }
 
-    /// No token will come or go any more.
+    /// No token will come or go any more: nobody waits longer.
     fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
@@ -237,6 +237,7 @@ impl Shared {
         for watcher in told {
             watcher(Change::Closed);
         }
+        self.wake_all();
     }
 
     fn insert(&self, token: &str) {
@@ -271,11 +272,15 @@ impl Shared {
             watcher(*change);
         }
         if news.changed {
-            self.changed.notify_all();
-            let wakers = std::mem::take(&mut *self.lock_wakers());
-            if !wakers.is_empty() {
-                later(move || wakers.wake());
-            }
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        self.changed.notify_all();
+        let wakers = std::mem::take(&mut *self.lock_wakers());
+        if !wakers.is_empty() {
+            later(move || wakers.wake());
         }
     }
 
@@ -283,7 +288,7 @@ impl Shared {
         self.revision.load(Ordering::Acquire)
     }
 
-    /// Waits until `holds`, given the state and its revision; false when the time is over first.
+    /// Waits until `holds`, given the state and its revision; false when the time is over first, or the session is closed.
     fn wait_until(&self, timeout: Duration, holds: impl Fn(&State, u64) -> bool) -> bool {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();
@@ -292,7 +297,7 @@ impl Shared {
                 Some(deadline) => deadline.saturating_duration_since(Instant::now()),
                 None => Duration::MAX,
             };
-            if left.is_zero() {
+            if left.is_zero() || state.is_closed {
                 return false;
             }
             let waited = self.changed.wait_timeout(state, left);
@@ -301,7 +306,7 @@ impl Shared {
         true
     }
 
-    /// As [`Shared::wait_until`], for a future.
+    /// As [`Shared::wait_until`], for a future, which is ready too when the session is closed.
     fn poll_until(
         &self,
         waiter: Waiter,
@@ -309,7 +314,7 @@ impl Shared {
         holds: impl Fn(&State, u64) -> bool,
     ) -> Poll<()> {
         let state = self.lock();
-        if holds(&state, self.revision()) {
+        if holds(&state, self.revision()) || state.is_closed {
             return Poll::Ready(());
         }
         // With the lock held: no change comes between looking and asking to be woken.

@@ -203,14 +203,14 @@ impl Graph {
         self.shared.revision()
     }
 
-    /// Waits until the graph has changed since its revision was `seen`; false when `timeout` is over first. Blocks the calling
-    /// thread.
+    /// Waits until the graph has changed since its revision was `seen`; false when `timeout` is over first, or the session is
+    /// closed. Blocks the calling thread.
     pub fn wait_for_change(&self, seen: u64, timeout: Duration) -> bool {
         self.shared
             .wait_until(timeout, |_, revision| revision != seen)
     }
 
-    /// As [`Graph::wait_for_change`], as a future for any executor, without a limit of time.
+    /// As [`Graph::wait_for_change`], as a future for any executor, without a limit of time; it ends too when the session is closed.
     pub async fn changed(&self, seen: u64) {
         let shared = &*self.shared;
         wait_in(shared, |waiter, context| {
