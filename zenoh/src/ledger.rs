@@ -24,7 +24,7 @@ type ErrorKind = (
 /// What went wrong after `publish` had returned.
 pub(crate) enum Late {
     Encode(EncodeError),
-    /// Counted as refused already.
+    /// Counted as refused already, a moment before the next message can say it.
     Refused(zenoh::Error),
     Panicked,
 }

@@ -47,11 +47,6 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// How many copies were let through so far.
-    pub(crate) fn allowed(&self) -> u64 {
-        self.state.lock().unwrap().allowed
-    }
-
     /// Waits until so many copies have come to the gate.
     pub(crate) fn wait_for(&self, copies: u64) {
         let state = self.state.lock().unwrap();
@@ -158,6 +153,8 @@ pub(crate) struct Desks {
     letters: Mutex<HashMap<u64, Arc<dyn Storage>>>,
     next: AtomicU64,
     out_of_reach: Mutex<HashSet<String>>,
+    /// Makes `create_descriptor` have nothing for anybody at this address, ready or not.
+    pub(crate) untold: Mutex<Option<String>>,
     /// Makes `create_descriptor` fail.
     pub(crate) broken: AtomicBool,
 }
@@ -223,7 +220,8 @@ impl BufferBackend for Desk {
         if self.desks.broken.load(Ordering::SeqCst) {
             return Err(BackendError::Limit("no paper".to_owned()));
         }
-        if !self.desks.reaches(peer_metadata) {
+        let is_untold = self.desks.untold.lock().unwrap().as_deref() == Some(peer_metadata);
+        if is_untold || !self.desks.reaches(peer_metadata) {
             return Ok(None);
         }
         let number = self.desks.next.fetch_add(1, Ordering::SeqCst);

@@ -102,17 +102,17 @@ fn who_keeps_all_waits_for_room() {
     let direct = scene.reader("direct", DEVICE);
     let host = scene.reader("host", "cpu");
     let publishing = scene.publish_beside((0..30).map(|number| scene.frame(number)).collect());
-    for _ in 0..30 {
-        scene.gate.let_through(1);
-        std::thread::yield_now();
+    // One is being copied, ten wait, and the next one is not published.
+    for (allowed, published) in [(0, 11), (1, 12)] {
+        scene.gate.let_through(allowed);
+        eventually("there is no room", || direct.numbers().len() >= published);
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(direct.numbers().len(), published);
     }
+    scene.gate.let_through(29);
     publishing.join().unwrap();
     direct.wait_for(0..30, DEVICE);
     host.wait_for(0..30, "cpu");
-    for seen in direct.seen.lock().unwrap().iter() {
-        // One is being copied, ten wait, and those before were let through.
-        assert!(u64::from(seen.number) <= seen.allowed + 10, "{seen:?}");
-    }
     assert_eq!(scene.stats().dropped, 0);
 }
 
@@ -166,6 +166,22 @@ fn whoever_reads_where_gets_all_in_order_whatever_memory_it_is_in() {
         assert!(reader.seen.lock().unwrap().iter().all(|seen| seen.fine));
     }
     assert_eq!((scene.stats().published, scene.stats().dropped), (40, 0));
+}
+
+#[test]
+fn who_is_ready_and_cannot_be_told_holds_nobody_up() {
+    let mut scene = Scene::new(15, ALL);
+    let direct = scene.reader("direct", DEVICE);
+    let untold = scene.reader("untold", DEVICE);
+    *scene.desks.untold.lock().unwrap() = Some("untold".to_owned());
+    scene.publish(0..5);
+    direct.wait_for(0..5, DEVICE);
+    assert!(untold.numbers().is_empty());
+    scene.gate.open();
+    untold.wait_for(0..5, "cpu");
+    let stats = scene.stats();
+    assert_eq!(stats.fallbacks, BTreeMap::from([(Fallback::Refused, 5)]));
+    assert_eq!((stats.published, stats.dropped), (5, 0), "{stats:?}");
 }
 
 #[test]
