@@ -9,6 +9,7 @@ use rosidl_buffer_runtime::{AnyBuffer, Buffer, EncodeError, Message, Peer, Stora
 use crate::{
     key::Attachment,
     lane::Reader,
+    local::Inlet,
     options::CPU,
     routes::{Router, Routes},
     sender::{Addressed, BaseSender, Bytes, CpuSender, Encoded, PeerSender},
@@ -119,7 +120,7 @@ impl<M: Message> Routes<M> {
             // Two copies of one message have to follow each other closely.
             !self.comes_again() && inlet.takes(message)
         });
-        let mut direct: Vec<_> = here.map(|inlet| inlet.reader()).collect();
+        let mut direct: Vec<_> = here.map(Inlet::reader).collect();
         let mut parcels = Vec::new();
         for peer in self.peers() {
             if takes_devices(message, peer.peer(), router)
