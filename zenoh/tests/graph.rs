@@ -258,6 +258,27 @@ fn a_change_ends_waiting() {
 }
 
 #[test]
+fn a_closed_session_ends_waiting() {
+    let domain = domain(11);
+    let context = builder(domain).build().unwrap();
+    let node = context.create_node("watcher").unwrap();
+    let publisher = node
+        .create_publisher::<Text>("t", QosProfile::default())
+        .unwrap();
+    let graph = node.graph();
+    while graph.wait_for_change(graph.revision(), Duration::from_millis(300)) {}
+    let seen = graph.revision();
+    std::thread::scope(|scope| {
+        let subscribed = scope.spawn(|| publisher.wait_for_subscription(Duration::MAX));
+        let future = scope.spawn(|| block_on(graph.changed(seen)));
+        context.zenoh_session().close().wait().unwrap();
+        assert!(!subscribed.join().unwrap());
+        future.join().unwrap();
+    });
+    assert!(!graph.wait_for_change(graph.revision(), Duration::MAX));
+}
+
+#[test]
 fn endpoints_are_told_who_comes_who_goes_and_what_does_not_suit() {
     let domain = domain(5);
     let (foreign, ours) = foreign_and_ours(domain);
