@@ -287,6 +287,56 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_had_is_not_dropped_and_bounded() {
+        let (said, order) = channel();
+        let last_one = lane(QosProfile::default().keep_last(1));
+        let mut ends = Vec::new();
+        let mut number = 0;
+        while last_one.has_room_behind() {
+            let (end, next) = work(number, &said);
+            assert!(last_one.push(Vec::new(), next).is_none());
+            ends.push(end);
+            number += 1;
+        }
+        assert!(!last_one.admits(&[]) && !last_one.admits(&[A]));
+        for end in ends {
+            end.send(()).unwrap();
+        }
+        drop(last_one);
+        let done: Vec<_> = order.try_iter().collect();
+        assert_eq!(done, (0..number).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_lane_waits_for_another() {
+        let (said, _order) = channel();
+        let (one, other) = (lane(QosProfile::default()), lane(QosProfile::default()));
+        let (end, busy) = work(0, &said);
+        assert!(other.push(vec![A], busy).is_none());
+        let (tell, waited) = channel();
+        std::thread::scope(|scope| {
+            let other = Arc::new(other);
+            let there = Arc::clone(&other);
+            let asks = Box::new(move || tell.send(there.wait(&[])).unwrap());
+            assert!(one.push(vec![A], asks).is_none());
+            assert_eq!(waited.recv(), Ok(false));
+            end.send(()).unwrap();
+            assert!(scope.spawn(move || other.wait(&[])).join().unwrap());
+        });
+    }
+
+    #[test]
+    fn the_end_has_one_limit_for_all_that_waits() {
+        let slow = lane(QosProfile::default().keep_last(100));
+        for _ in 0..100 {
+            let nap = Box::new(|| std::thread::sleep(Duration::from_millis(20)));
+            assert!(slow.push(vec![A], nap).is_none());
+        }
+        slow.shared.lock().closed = true;
+        assert!(!slow.shared.wait_for_end(Duration::from_millis(100)));
+    }
+
+    #[test]
     fn one_too_many_drops_the_oldest_or_has_to_wait() {
         let (said, order) = channel();
         let (end, first) = work(0, &said);
