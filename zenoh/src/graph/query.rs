@@ -80,9 +80,10 @@ pub struct EndpointInfo {
 ///     for (topic, types) in graph.topic_names_and_types() {
 ///         println!("{topic} [{}]: {} publishers", types.join(", "), graph.count_publishers(&topic));
 ///     }
-///     graph.wait_for_change(seen, Duration::from_secs(3600));
+///     if !graph.wait_for_change(seen, Duration::MAX) {
+///         break; // the session is closed
+///     }
 /// }
-/// # #[allow(unreachable_code)]
 /// # Ok::<(), rosidl_buffer_zenoh::Error>(())
 /// ```
 #[derive(Clone)]
