@@ -10,7 +10,7 @@ use crate::side::Side;
 use crate::{count, quantile, sorted};
 
 const MB: usize = 1 << 20;
-/// Started at a time; measured one after the other.
+/// Started at a time; measured one after the other, once all are there: a process that opens the device keeps the others waiting.
 const BATCH: usize = 8;
 
 pub fn cold() {
@@ -21,8 +21,8 @@ pub fn cold() {
     println!("| MB | ours p50 / max | floor p50 / max |");
     println!("|---|---|---|");
     for mb in [1, 64, 256] {
-        let times = ["cold-ours", "cold-floor"].map(|role| {
-            let times = (0..processes / BATCH).flat_map(|_| batch(role, mb * MB));
+        let times = [ours, floor].map(|batch| {
+            let times = (0..processes / BATCH).flat_map(|_| batch(mb * MB));
             let times = sorted(times);
             format!(
                 "**{:.0}** / {:.0}",
@@ -34,15 +34,17 @@ pub fn cold() {
     }
 }
 
-fn batch(role: &str, len: usize) -> Vec<u64> {
-    let others: Vec<Other> = (0..BATCH).map(|_| Other::start(role)).collect();
-    let measured = others.into_iter().map(|mut other| {
-        let time = if role == "cold-ours" {
-            let side = Side::new().unwrap();
-            let gpu = Gpu::new();
-            let mut publisher = OurPublisher::new(side, &other.link);
-            other.wait_until_ready();
+fn ours(len: usize) -> Vec<u64> {
+    let others = start("cold-ours");
+    let publish = |other: &Other| OurPublisher::new(Side::new().unwrap(), &other.link);
+    let publishers: Vec<_> = others.iter().map(publish).collect();
+    others.iter().for_each(Other::wait_until_ready);
+    let measured = others
+        .into_iter()
+        .zip(publishers)
+        .map(|(other, mut publisher)| {
             let address = publisher.begin(len);
+            let gpu = &publisher.side.gpu;
             gpu.fill(publisher.stream(), address, len, 0);
             publisher.record();
             let start = now();
@@ -52,30 +54,45 @@ fn batch(role: &str, len: usize) -> Vec<u64> {
                 start: len as u64,
                 words,
             });
-            wait(&other.link) - start
-        } else {
-            let mut publisher = FloorPublisher::new(other.socket.take().unwrap(), len);
-            other.wait_until_ready();
-            let (message, fd) = publisher.make();
-            let address = publisher.begin(len);
-            Gpu::new().fill(publisher.stream(), address, len, 0);
-            publisher.record();
-            let start = now();
-            publisher.pass_only(&message, &fd);
-            wait(&other.link) - start
-        };
-        assert_eq!(other.link.marks[1].get(), u64::from(crate::gpu::words(len)));
-        assert!(other.end().success());
-        time
-    });
+            seen(other, len) - start
+        });
     measured.collect()
 }
 
-fn wait(link: &Link) -> u64 {
-    while link.consumed.get() == 0 {
+fn floor(len: usize) -> Vec<u64> {
+    let mut others = start("cold-floor");
+    let publish = |other: &mut Other| FloorPublisher::new(other.socket.take().unwrap(), len);
+    let publishers: Vec<_> = others.iter_mut().map(publish).collect();
+    others.iter().for_each(Other::wait_until_ready);
+    let gpu = Gpu::new();
+    let measured = others
+        .into_iter()
+        .zip(publishers)
+        .map(|(other, mut publisher)| {
+            let (message, fd) = publisher.make();
+            let address = publisher.begin(len);
+            gpu.fill(publisher.stream(), address, len, 0);
+            publisher.record();
+            let start = now();
+            publisher.pass_only(&message, &fd);
+            seen(other, len) - start
+        });
+    measured.collect()
+}
+
+fn start(role: &str) -> Vec<Other> {
+    (0..BATCH).map(|_| Other::start(role)).collect()
+}
+
+/// When the other process had the frame, whose words it found right.
+fn seen(other: Other, len: usize) -> u64 {
+    while other.link.consumed.get() == 0 {
         std::hint::spin_loop();
     }
-    link.marks[0].get()
+    let seen = other.link.marks[0].get();
+    assert_eq!(other.link.marks[1].get(), u64::from(crate::gpu::words(len)));
+    assert!(other.end().success());
+    seen
 }
 
 pub fn take_ours(side: &Side, link: &Link) {
