@@ -1,5 +1,5 @@
-//! Why large frames take longer to hand over, although none of their bytes is touched: small frames at the pace of large ones,
-//! with the host waiting in between, and with the device busy in between.
+//! Frames of all sizes at one pace. At full rate small frames come sooner after one another than large ones, which are written
+//! and compared for longer, and what the host part needs is less warm the more time lies between two frames.
 
 use std::time::Duration;
 
@@ -8,43 +8,32 @@ use crate::warm::{Way, name, run, warm};
 use crate::{count, median, quantile};
 
 const MB: usize = 1 << 20;
+const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
+/// Longer than the largest frames take.
+const PERIOD: Duration = Duration::from_micros(600);
 
 pub fn pace() {
-    let rounds = count(3, 1);
+    let rounds = count(5, 1);
     println!(
-        "\n## Frames of 1 MB at the pace of 256 MB, lock-step (µs; median of {rounds} runs, range of their p50)\n"
+        "\n## A frame every {} µs, whatever its size, lock-step (µs; median of {rounds} runs, range of their p50)\n",
+        PERIOD.as_micros()
     );
     println!(
-        "| | | time of a frame | host part p50 | p99 | after the record p50 | writer's own work p50 | wrong |"
+        "| MB | | time of a frame | host part p50 | p99 | after the record p50 | writer's own work p50 | wrong |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for way in [Way::Ours, Way::Floor] {
-        let frames = |mb: usize| Frames::new(mb * MB, count(2000, 500));
-        // A first run warms what stays; how long frames take comes from it.
-        let [small, large] = [frames(1), frames(256)].map(|frames| time(&run(way, frames)));
-        let waits = Frames {
-            period: large,
-            ..frames(1)
-        };
-        let busy = Frames {
-            busy: large.saturating_sub(small),
-            ..frames(1)
-        };
-        let kinds = [
-            ("1 MB", frames(1)),
-            ("1 MB, the host waits between frames", waits),
-            ("1 MB, the device spins before it writes", busy),
-            ("256 MB", frames(256)),
-        ];
-        let mut results: [Vec<Result>; 4] = Default::default();
+        let mut results: [Vec<Result>; SIZES.len()] = Default::default();
         for round in 0..rounds {
-            for at in 0..4 {
-                let at = (at + round) % 4;
-                results[at].push(run(way, kinds[at].1));
+            for at in 0..SIZES.len() {
+                let at = (at + round) % SIZES.len();
+                let frames = Frames::new(SIZES[at] * MB, count(1500, 500));
+                let period = PERIOD;
+                results[at].push(run(way, Frames { period, ..frames }));
             }
         }
-        for ((what, _), results) in kinds.iter().zip(results) {
-            row(way, what, &results);
+        for (mb, results) in SIZES.iter().zip(results) {
+            row(way, *mb, &results);
         }
     }
 }
@@ -53,12 +42,12 @@ fn time(result: &Result) -> Duration {
     Duration::from_secs_f64(result.seconds / result.times.len() as f64)
 }
 
-fn row(way: Way, what: &str, results: &[Result]) {
+fn row(way: Way, mb: usize, results: &[Result]) {
     let middle = |of: &dyn Fn(&Result) -> f64| median(results.iter().map(of).collect());
     let host = |result: &Result| warm(result, |times| times.host);
     let (p50, low, high) = middle(&|result| quantile(&host(result), 0.5));
     println!(
-        "| {} | {what} | {:.0} | **{p50:.2}** ({low:.2}–{high:.2}) | {:.1} | {:.2} | {:.2} | {} |",
+        "| {mb} | {} | {:.0} | **{p50:.2}** ({low:.2}–{high:.2}) | {:.1} | {:.2} | {:.2} | {} |",
         name(way),
         middle(&|result| time(result).as_secs_f64() * 1e6).0,
         middle(&|result| quantile(&host(result), 0.99)).0,

@@ -70,19 +70,15 @@ pub struct Frames {
     pub count: u64,
     /// Zero is as fast as it goes.
     pub period: Duration,
-    /// How long the device is kept busy before it writes.
-    pub busy: Duration,
 }
 
 impl Frames {
     /// As fast as it goes.
     pub fn new(len: usize, count: u64) -> Self {
-        let (period, busy) = (Duration::ZERO, Duration::ZERO);
         Self {
             len,
             count,
-            period,
-            busy,
+            period: Duration::ZERO,
         }
     }
 }
@@ -93,7 +89,6 @@ pub fn publish(publisher: &mut impl Publisher, gpu: &Gpu, link: &Link, frames: F
         len,
         count: frames,
         period,
-        busy,
     } = frames;
     let (mut times, mut wrong, mut seen) = (Vec::new(), 0, HashSet::new());
     let (mut calls, began) = (0, now());
@@ -109,9 +104,6 @@ pub fn publish(publisher: &mut impl Publisher, gpu: &Gpu, link: &Link, frames: F
         let a = now();
         let address = publisher.begin(len);
         let b = now();
-        if !busy.is_zero() {
-            gpu.spin(publisher.stream(), busy);
-        }
         gpu.fill(publisher.stream(), address, len, number);
         let start = now();
         publisher.record();
