@@ -51,7 +51,12 @@ static LAST: AtomicI64 = AtomicI64::new(-1);
 extern "C" fn noted(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     DOOR.store(OPEN, Ordering::Relaxed);
     // SAFETY: the kernel hands over a full `siginfo_t` and `ucontext_t`; for SIGSYS the number of the call stands at byte 24.
-    let (number, context) = unsafe { (info.cast::<c_int>().add(6).read(), &mut *context.cast::<libc::ucontext_t>()) };
+    let (number, context) = unsafe {
+        (
+            info.cast::<c_int>().add(6).read(),
+            &mut *context.cast::<libc::ucontext_t>(),
+        )
+    };
     LAST.store(number.into(), Ordering::Relaxed);
     USED.store(true, Ordering::Relaxed);
     // Back onto the instruction of two bytes.
@@ -70,8 +75,16 @@ impl Watch {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = noted as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
-            assert_eq!(libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()), 0);
-            assert_eq!(libc::prctl(DISPATCH, 1, 0, 0, DOOR.as_ptr()), 0, "{}", std::io::Error::last_os_error());
+            assert_eq!(
+                libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()),
+                0
+            );
+            assert_eq!(
+                libc::prctl(DISPATCH, 1, 0, 0, DOOR.as_ptr()),
+                0,
+                "{}",
+                std::io::Error::last_os_error()
+            );
         }
         Self(())
     }
@@ -81,7 +94,11 @@ impl Watch {
         DOOR.store(SHUT, Ordering::Relaxed);
         let result = code();
         DOOR.store(OPEN, Ordering::Relaxed);
-        (result, USED.swap(false, Ordering::Relaxed).then(|| LAST.load(Ordering::Relaxed)))
+        (
+            result,
+            USED.swap(false, Ordering::Relaxed)
+                .then(|| LAST.load(Ordering::Relaxed)),
+        )
     }
 }
 
@@ -95,11 +112,19 @@ impl Drop for Watch {
 /// How often threads of this process other than the calling one went to sleep so far: what others do on our behalf shows here.
 pub fn sleeps_of_others() -> u64 {
     let own = rustix::thread::gettid().as_raw_nonzero().get().to_string();
-    let others = std::fs::read_dir("/proc/self/task").unwrap().flatten().filter(|task| *task.file_name() != *own);
+    let others = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .flatten()
+        .filter(|task| *task.file_name() != *own);
     others
         .filter_map(|task| {
             let status = std::fs::read_to_string(task.path().join("status")).ok()?;
-            status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok())
+            status.lines().find_map(|line| {
+                line.strip_prefix("voluntary_ctxt_switches:")?
+                    .trim()
+                    .parse::<u64>()
+                    .ok()
+            })
         })
         .sum()
 }

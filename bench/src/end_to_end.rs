@@ -46,8 +46,16 @@ pub fn write(shared: &Shared, mut side: impl Sender) {
     let wait = |until: u64, pause: Duration| {
         let start = Instant::now();
         while slot.consumed() < until {
-            assert!(start.elapsed() < SOON, "the reader stands at {} of {until}", slot.consumed());
-            if pause.is_zero() { thread::yield_now() } else { thread::sleep(pause) }
+            assert!(
+                start.elapsed() < SOON,
+                "the reader stands at {} of {until}",
+                slot.consumed()
+            );
+            if pause.is_zero() {
+                thread::yield_now()
+            } else {
+                thread::sleep(pause)
+            }
         }
     };
     for number in 1..=WARM_UP + ONE_BY_ONE {
@@ -66,7 +74,10 @@ pub fn write(shared: &Shared, mut side: impl Sender) {
         wait((number + 1).saturating_sub(WINDOW), Duration::ZERO);
     }
     wait(number, Duration::from_micros(100));
-    println!("rate {}", (number - first) as f64 / start.elapsed().as_secs_f64());
+    println!(
+        "rate {}",
+        (number - first) as f64 / start.elapsed().as_secs_f64()
+    );
     slot.publish(u64::MAX, [0; 8]);
 }
 
@@ -80,7 +91,11 @@ pub fn read(shared: &Shared, len: usize, mut side: impl Receiver) {
             continue;
         };
         let time = now();
-        assert_eq!((number, end, found), (expected, expected, len), "lost or torn");
+        assert_eq!(
+            (number, end, found),
+            (expected, expected, len),
+            "lost or torn"
+        );
         if (WARM_UP + 1..=WARM_UP + ONE_BY_ONE).contains(&number) {
             times.push(time - slot.start.load(Ordering::SeqCst));
         }
@@ -88,5 +103,9 @@ pub fn read(shared: &Shared, len: usize, mut side: impl Receiver) {
         expected += 1;
     }
     times.sort_unstable();
-    println!("p50 {}\np99 {}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!(
+        "p50 {}\np99 {}",
+        times[times.len() / 2],
+        times[times.len() * 99 / 100]
+    );
 }

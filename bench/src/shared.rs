@@ -104,8 +104,21 @@ impl Shared {
     fn map(fd: OwnedFd) -> Self {
         let len = fstat(&fd).unwrap().st_size as usize;
         // SAFETY: a fresh mapping; the file is never made shorter.
-        let base = unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &fd, 0) };
-        Self { base: NonNull::new(base.unwrap().cast()).unwrap(), len, fd }
+        let base = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                &fd,
+                0,
+            )
+        };
+        Self {
+            base: NonNull::new(base.unwrap().cast()).unwrap(),
+            len,
+            fd,
+        }
     }
 
     /// What a started process has to be told.

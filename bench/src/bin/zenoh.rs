@@ -30,7 +30,11 @@ const SIDES: [(&str, &str, bool); 5] = [
     ("shm", "ours, `shm`", true),
     ("plain", "Zenoh alone, bytes", false),
     ("implicit", "Zenoh's shared memory, `put` of bytes", false),
-    ("loan", "Zenoh's shared memory, allocated by the sender", false),
+    (
+        "loan",
+        "Zenoh's shared memory, allocated by the sender",
+        false,
+    ),
 ];
 
 fn node(shm: bool) -> (Node, Option<ShmBackend>) {
@@ -61,8 +65,16 @@ impl Sender {
         let publisher = node.create_publisher("bench/image", qos()).unwrap();
         assert!(publisher.wait_for_subscription(SOON));
         assert!(!shm || publisher.wait_for_backend("shm", SOON));
-        let message = Image { data: vec![0; len].into(), ..Image::default() };
-        Self { publisher, message, backend, len }
+        let message = Image {
+            data: vec![0; len].into(),
+            ..Image::default()
+        };
+        Self {
+            publisher,
+            message,
+            backend,
+            len,
+        }
     }
 }
 
@@ -116,10 +128,20 @@ fn role(words: &[String]) {
 fn run(program: &PathBuf, mode: &str, len: usize) -> BTreeMap<String, f64> {
     let shared = Shared::create(0);
     // A domain for ours, a port for the other program; another pair's must not be heard.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let start = |role: &str| {
         let mut command = Command::new(program);
-        command.args([role, mode, &shared.number().to_string(), &len.to_string(), &port.to_string()]);
+        command.args([
+            role,
+            mode,
+            &shared.number().to_string(),
+            &len.to_string(),
+            &port.to_string(),
+        ]);
         command.env("ROS_DOMAIN_ID", (port % 100 + 100).to_string());
         command.stdout(Stdio::piped()).spawn().unwrap()
     };
@@ -127,7 +149,12 @@ fn run(program: &PathBuf, mode: &str, len: usize) -> BTreeMap<String, f64> {
     let mut said = BTreeMap::new();
     for mut child in children {
         let mut text = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         assert!(child.wait().unwrap().success(), "{mode} failed");
         said.extend(text.lines().map(|line| {
             let (name, value) = line.split_once(' ').unwrap();
@@ -147,10 +174,14 @@ fn main() {
     if let Some("writer" | "reader") = words.first().map(String::as_str) {
         return role(&words);
     }
-    let rounds = words.first().map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let rounds = words
+        .first()
+        .map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let ours = std::env::current_exe().unwrap();
     let theirs = ours.with_file_name("rosidl_buffer_bench_zenoh_shm");
-    println!("| bytes | side | frames/s | rounds | latency p50 µs | p99 µs | rate beside our bytes |");
+    println!(
+        "| bytes | side | frames/s | rounds | latency p50 µs | p99 µs | rate beside our bytes |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for len in SIZES {
         let mut all: BTreeMap<&str, Vec<BTreeMap<String, f64>>> = BTreeMap::new();
@@ -160,7 +191,9 @@ fn main() {
                 all.entry(mode).or_default().push(run(program, mode, len));
             }
         }
-        let values = |mode: &str, name: &str| -> Vec<f64> { all[mode].iter().map(|said| said[name]).collect() };
+        let values = |mode: &str, name: &str| -> Vec<f64> {
+            all[mode].iter().map(|said| said[name]).collect()
+        };
         let value = |mode: &str, name: &str| middle(values(mode, name));
         for (mode, what, _) in SIDES {
             let rate = value(mode, "rate");

@@ -25,14 +25,21 @@ const KEY: &str = "bench/image";
 fn session(writer: bool, mode: &str, port: &str) -> Session {
     let mut config = Config::default();
     let endpoint = format!(r#"["tcp/127.0.0.1:{port}"]"#);
-    let (listen, connect) = if writer { ("[]", endpoint.as_str()) } else { (endpoint.as_str(), "[]") };
+    let (listen, connect) = if writer {
+        ("[]", endpoint.as_str())
+    } else {
+        (endpoint.as_str(), "[]")
+    };
     for (name, value) in [
         ("scouting/multicast/enabled", "false"),
         ("scouting/gossip/enabled", "false"),
         ("listen/endpoints", listen),
         ("connect/endpoints", connect),
         ("connect/timeout_ms", "10000"),
-        ("transport/shared_memory/enabled", if mode == "plain" { "false" } else { "true" }),
+        (
+            "transport/shared_memory/enabled",
+            if mode == "plain" { "false" } else { "true" },
+        ),
     ] {
         config.insert_json5(name, value).unwrap();
     }
@@ -49,12 +56,25 @@ struct Sender {
 impl Sender {
     fn new(mode: &str, len: usize, port: &str) -> Self {
         let session = session(true, mode, port);
-        let publisher = session.declare_publisher(KEY).congestion_control(CongestionControl::Block).wait().unwrap();
+        let publisher = session
+            .declare_publisher(KEY)
+            .congestion_control(CongestionControl::Block)
+            .wait()
+            .unwrap();
         while !publisher.matching_status().wait().unwrap().matching() {
             thread::sleep(Duration::from_millis(5));
         }
-        let provider = (mode == "loan").then(|| ShmProviderBuilder::default_backend(8 * len + (1 << 20)).wait().unwrap());
-        Self { publisher, provider, frame: vec![0; len], _session: session }
+        let provider = (mode == "loan").then(|| {
+            ShmProviderBuilder::default_backend(8 * len + (1 << 20))
+                .wait()
+                .unwrap()
+        });
+        Self {
+            publisher,
+            provider,
+            frame: vec![0; len],
+            _session: session,
+        }
     }
 }
 
@@ -62,7 +82,11 @@ impl end_to_end::Sender for Sender {
     fn send(&mut self, number: u64) {
         match &self.provider {
             Some(provider) => {
-                let mut block = provider.alloc(self.frame.len()).with_policy::<BlockOn<GarbageCollect>>().wait().unwrap();
+                let mut block = provider
+                    .alloc(self.frame.len())
+                    .with_policy::<BlockOn<GarbageCollect>>()
+                    .wait()
+                    .unwrap();
                 mark(&mut block, number);
                 self.publisher.put(block).wait().unwrap();
             }
@@ -100,6 +124,13 @@ fn main() {
     } else {
         let session = session(false, mode, port);
         let subscriber = session.declare_subscriber(KEY).wait().unwrap();
-        end_to_end::read(&shared, len, Receiver { subscriber, _session: session });
+        end_to_end::read(
+            &shared,
+            len,
+            Receiver {
+                subscriber,
+                _session: session,
+            },
+        );
     }
 }

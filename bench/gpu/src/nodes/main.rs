@@ -43,11 +43,36 @@ struct Row {
 }
 
 const ROWS: [Row; 5] = [
-    Row { name: "GPU memory, by descriptor", writer: "cuda_rs", reader: "cuda_rs", watcher: None },
-    Row { name: "beside it a reader of shared host memory", writer: "cuda_rs", reader: "cuda_rs", watcher: Some("shm") },
-    Row { name: "beside it a reader of bytes", writer: "cuda_rs", reader: "cuda_rs", watcher: Some("cpu") },
-    Row { name: "copied to shared host memory and back", writer: "cuda_rs", reader: "shm", watcher: None },
-    Row { name: "copied to bytes in the message and back", writer: "cpu", reader: "cpu", watcher: None },
+    Row {
+        name: "GPU memory, by descriptor",
+        writer: "cuda_rs",
+        reader: "cuda_rs",
+        watcher: None,
+    },
+    Row {
+        name: "beside it a reader of shared host memory",
+        writer: "cuda_rs",
+        reader: "cuda_rs",
+        watcher: Some("shm"),
+    },
+    Row {
+        name: "beside it a reader of bytes",
+        writer: "cuda_rs",
+        reader: "cuda_rs",
+        watcher: Some("cpu"),
+    },
+    Row {
+        name: "copied to shared host memory and back",
+        writer: "cuda_rs",
+        reader: "shm",
+        watcher: None,
+    },
+    Row {
+        name: "copied to bytes in the message and back",
+        writer: "cpu",
+        reader: "cpu",
+        watcher: None,
+    },
 ];
 
 fn qos() -> QosProfile {
@@ -66,23 +91,50 @@ fn node(name: &str, best: &str) -> Node {
 
 fn start(role: &str, link: &Link, domain: u32) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    link.pass(&mut command).env(ROLE, role).env("ROS_DOMAIN_ID", domain.to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
+    link.pass(&mut command)
+        .env(ROLE, role)
+        .env("ROS_DOMAIN_ID", domain.to_string());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// All nodes of one row; what the writer says, by name.
 fn run(row: &Row, domain: u32) -> BTreeMap<String, Vec<u64>> {
     let link = Link::new();
     let mut readers = vec![start(&format!("reader {}", row.reader), &link, domain)];
-    readers.extend(row.watcher.map(|accepts| start(&format!("watcher {accepts}"), &link, domain)));
-    let role = format!("writer {} {} {}", row.writer, row.reader, row.watcher.unwrap_or("none"));
+    readers.extend(
+        row.watcher
+            .map(|accepts| start(&format!("watcher {accepts}"), &link, domain)),
+    );
+    let role = format!(
+        "writer {} {} {}",
+        row.writer,
+        row.reader,
+        row.watcher.unwrap_or("none")
+    );
     let mut writer = start(&role, &link, domain);
     let mut said = String::new();
-    writer.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(writer.wait().unwrap().success(), "{}: the writer failed", row.name);
+    writer
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(
+        writer.wait().unwrap().success(),
+        "{}: the writer failed",
+        row.name
+    );
     link.stop.set(1);
     for mut reader in readers {
-        assert!(reader.wait().unwrap().success(), "{}: a reader failed", row.name);
+        assert!(
+            reader.wait().unwrap().success(),
+            "{}: a reader failed",
+            row.name
+        );
     }
     let lines = said.lines().map(|line| {
         let (name, values) = line.split_once(' ').unwrap_or((line, ""));
@@ -99,7 +151,10 @@ fn quantile(sorted: &[u64], share: f64) -> f64 {
 
 fn main() {
     if let Ok(role) = std::env::var(ROLE) {
-        let (link, words) = (Link::inherited().unwrap(), role.split(' ').collect::<Vec<_>>());
+        let (link, words) = (
+            Link::inherited().unwrap(),
+            role.split(' ').collect::<Vec<_>>(),
+        );
         return match words[0] {
             "writer" => writer::write(words[1], words[2], words[3], &link),
             "reader" => reader::read(words[1], &link),
@@ -110,14 +165,21 @@ fn main() {
     if let Err(why) = CudaBackend::new() {
         return println!("skipped: {why}");
     }
-    let rounds: u32 = std::env::args().nth(1).map_or(5, |rounds| rounds.parse().unwrap());
-    println!("| frames of {LEN} bytes | frames/s, median (range) | `publish` at that rate p50 µs | p99 | latency at 60 Hz p50 µs | p99 | max | wrong | frames/s seen by the other | dropped for it |");
+    let rounds: u32 = std::env::args()
+        .nth(1)
+        .map_or(5, |rounds| rounds.parse().unwrap());
+    println!(
+        "| frames of {LEN} bytes | frames/s, median (range) | `publish` at that rate p50 µs | p99 | latency at 60 Hz p50 µs | p99 | max | wrong | frames/s seen by the other | dropped for it |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for (number, row) in (0..).zip(&ROWS) {
         let [mut rates, mut times, mut calls, mut watched] = [const { Vec::<u64>::new() }; 4];
         let (mut wrong, mut dropped) = (0, 0);
         for round in 0..rounds {
-            let said = run(row, 40_000 + std::process::id() % 1_000 * 64 + number * 8 + round % 8);
+            let said = run(
+                row,
+                40_000 + std::process::id() % 1_000 * 64 + number * 8 + round % 8,
+            );
             rates.extend(&said["rate"]);
             times.extend(&said["times"]);
             calls.extend(&said["calls"]);
@@ -130,7 +192,10 @@ fn main() {
         }
         let rate = |at: usize| rates[at] as f64 / 1e3;
         let (seen, dropped) = if row.watcher.is_some() {
-            (format!("{:.0}", watched[watched.len() / 2] as f64 / 1e3), dropped.to_string())
+            (
+                format!("{:.0}", watched[watched.len() / 2] as f64 / 1e3),
+                dropped.to_string(),
+            )
         } else {
             ("–".to_owned(), "–".to_owned())
         };

@@ -24,7 +24,12 @@ impl Device {
         let mut address = 0;
         // SAFETY: the pointer is valid for one address; `gpu` made the context current.
         ok(unsafe { sys::cuMemAlloc_v2(&raw mut address, len) });
-        Self { gpu, stream, address, len }
+        Self {
+            gpu,
+            stream,
+            address,
+            len,
+        }
     }
 
     fn stream(&self) -> CUstream {
@@ -42,7 +47,12 @@ impl Device {
         assert_eq!(bytes.len(), self.len);
         // SAFETY: both are valid for that many bytes, and nobody uses them until the stream is done.
         ok(unsafe {
-            sys::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), self.address, self.len, self.stream())
+            sys::cuMemcpyDtoHAsync_v2(
+                bytes.as_mut_ptr().cast(),
+                self.address,
+                self.len,
+                self.stream(),
+            )
         });
         self.stream.synchronize().unwrap();
     }
@@ -51,6 +61,8 @@ impl Device {
     pub fn upload(&self, bytes: &[u8]) {
         assert_eq!(bytes.len(), self.len);
         // SAFETY: both are valid for that many bytes; the caller keeps them until the stream is done.
-        ok(unsafe { sys::cuMemcpyHtoDAsync_v2(self.address, bytes.as_ptr().cast(), self.len, self.stream()) });
+        ok(unsafe {
+            sys::cuMemcpyHtoDAsync_v2(self.address, bytes.as_ptr().cast(), self.len, self.stream())
+        });
     }
 }

@@ -21,10 +21,16 @@ fn subscribe(accepts: &str) -> Subscription<Image> {
 }
 
 /// The frames until the writer is through, each with its number.
-fn frames<'a>(subscription: &'a Subscription<Image>, link: &'a Link) -> impl Iterator<Item = (u32, Buffer<u8>)> + 'a {
+fn frames<'a>(
+    subscription: &'a Subscription<Image>,
+    link: &'a Link,
+) -> impl Iterator<Item = (u32, Buffer<u8>)> + 'a {
     std::iter::from_fn(|| {
         loop {
-            if let Some(received) = subscription.recv_timeout(Duration::from_millis(50)).unwrap() {
+            if let Some(received) = subscription
+                .recv_timeout(Duration::from_millis(50))
+                .unwrap()
+            {
                 let image = received.message;
                 return Some((image.header.stamp.nanosec, image.data));
             }
@@ -43,7 +49,12 @@ pub fn read(accepts: &str, link: &Link) {
     for (number, data) in frames(&subscription, link) {
         assert_eq!(data.backend_type(), accepts, "frame {number}");
         device.gpu.reset();
-        let check = |address| device.gpu.check(stream.handle(), address, LEN, number.into()).unwrap();
+        let check = |address| {
+            device
+                .gpu
+                .check(stream.handle(), address, LEN, number.into())
+                .unwrap()
+        };
         if let Some(bytes) = data.as_slice().filter(|_| accepts == "cpu") {
             device.upload(bytes);
             check(device.address);
@@ -64,8 +75,15 @@ pub fn watch(accepts: &str, link: &Link) {
     let subscription = subscribe(accepts);
     for (number, data) in frames(&subscription, link) {
         assert_eq!(data.backend_type(), accepts, "frame {number}");
-        let words = data.as_slice().unwrap().chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
-        let right = data.len() == LEN && words.zip(0..).all(|(found, index)| found == word(index, number.into()));
+        let words = data
+            .as_slice()
+            .unwrap()
+            .chunks_exact(4)
+            .map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+        let right = data.len() == LEN
+            && words
+                .zip(0..)
+                .all(|(found, index)| found == word(index, number.into()));
         link.marks[WRONG].add(u64::from(!right));
         link.marks[WATCHED].add(1);
     }

@@ -46,12 +46,20 @@ impl Camera for Shared {
         let began = Instant::now();
         let mut buffer = loop {
             match self.cuda.allocate_buffer(LEN) {
-                Err(AccessError::Allocate(AllocateError::Exhausted { .. })) if began.elapsed() < SOON => std::thread::yield_now(),
+                Err(AccessError::Allocate(AllocateError::Exhausted { .. }))
+                    if began.elapsed() < SOON =>
+                {
+                    std::thread::yield_now()
+                }
                 other => break other.unwrap(),
             }
         };
-        let write = self.cuda.from_output_buffer(&mut buffer, &self.stream).unwrap();
-        self.gpu.fill(self.stream.handle(), write.address(), LEN, number.into());
+        let write = self
+            .cuda
+            .from_output_buffer(&mut buffer, &self.stream)
+            .unwrap();
+        self.gpu
+            .fill(self.stream.handle(), write.address(), LEN, number.into());
         write.finish().unwrap();
         self.filled = Some(buffer);
     }
@@ -76,7 +84,9 @@ struct Copied {
 impl Camera for Copied {
     fn fill(&mut self, number: u32) {
         let device = &self.device;
-        device.gpu.fill(device.stream.handle(), device.address, LEN, number.into());
+        device
+            .gpu
+            .fill(device.stream.handle(), device.address, LEN, number.into());
     }
 
     fn stream(&self) -> &CudaStream {
@@ -100,26 +110,55 @@ pub fn write(way: &str, reader: &str, watcher: &str, link: &Link) {
     let readers = 1 + usize::from(watcher != "none");
     let start = Instant::now();
     while publisher.subscription_count() < readers {
-        assert!(start.elapsed() < SOON, "{} of {readers} readers", publisher.subscription_count());
+        assert!(
+            start.elapsed() < SOON,
+            "{} of {readers} readers",
+            publisher.subscription_count()
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(publisher.wait_for_subscription(SOON));
-    for memory in [reader, watcher].into_iter().filter(|name| !matches!(*name, "cpu" | "none")) {
-        assert!(publisher.wait_for_backend(memory, SOON), "nobody takes {memory}");
+    for memory in [reader, watcher]
+        .into_iter()
+        .filter(|name| !matches!(*name, "cpu" | "none"))
+    {
+        assert!(
+            publisher.wait_for_backend(memory, SOON),
+            "nobody takes {memory}"
+        );
     }
     if way == "cuda_rs" {
         let cuda = CudaBackend::shared().unwrap();
         assert!(node.context().backends().contains(cuda.backend_type()));
         let stream = cuda.new_stream().unwrap();
-        measure(Shared { cuda, stream, gpu: Gpu::new(), filled: None }, &publisher, link);
+        measure(
+            Shared {
+                cuda,
+                stream,
+                gpu: Gpu::new(),
+                filled: None,
+            },
+            &publisher,
+            link,
+        );
     } else {
         let device = Device::new(LEN);
         let mut bytes = Buffer::from(vec![0; LEN]);
         device.register(bytes.as_mut_slice().unwrap());
-        measure(Copied { device, bytes: Some(bytes) }, &publisher, link);
+        measure(
+            Copied {
+                device,
+                bytes: Some(bytes),
+            },
+            &publisher,
+            link,
+        );
     }
     let stats = publisher.stats();
-    eprintln!("{way} {reader} {watcher}: described {:?}, fell back {:?}", stats.described, stats.fallbacks);
+    eprintln!(
+        "{way} {reader} {watcher}: described {:?}, fell back {:?}",
+        stats.described, stats.fallbacks
+    );
 }
 
 fn measure(mut camera: impl Camera, publisher: &Publisher<Image>, link: &Link) {
@@ -143,7 +182,11 @@ fn measure(mut camera: impl Camera, publisher: &Publisher<Image>, link: &Link) {
     let wait = |consumed: u64| {
         let start = Instant::now();
         while link.consumed.get() < consumed {
-            assert!(start.elapsed() < SOON, "the reader stands at {} of {consumed}", link.consumed.get());
+            assert!(
+                start.elapsed() < SOON,
+                "the reader stands at {} of {consumed}",
+                link.consumed.get()
+            );
             std::hint::spin_loop();
         }
     };

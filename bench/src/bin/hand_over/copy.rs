@@ -26,7 +26,10 @@ impl pair::Write for Writer {
     fn prepare(&mut self, number: u64, len: usize) {
         assert_eq!(len, self.len);
         // SAFETY: inside the room; the reader is done with the frame before.
-        pair::mark(unsafe { std::slice::from_raw_parts_mut(self.payload, len) }, number);
+        pair::mark(
+            unsafe { std::slice::from_raw_parts_mut(self.payload, len) },
+            number,
+        );
     }
 
     fn send(&mut self, number: u64, slot: &Slot) {
@@ -41,7 +44,10 @@ pub struct Reader {
 
 impl Reader {
     pub fn new(shared: &Shared, len: usize) -> Self {
-        Self { payload: shared.payload().0, own: vec![1; len] }
+        Self {
+            payload: shared.payload().0,
+            own: vec![1; len],
+        }
     }
 }
 
@@ -50,7 +56,11 @@ impl pair::Read for Reader {
         slot.wait(number);
         fence(Ordering::Acquire);
         // SAFETY: the room is that long; the writer waits until this frame is consumed.
-        unsafe { self.own.as_mut_ptr().copy_from_nonoverlapping(self.payload, self.own.len()) };
+        unsafe {
+            self.own
+                .as_mut_ptr()
+                .copy_from_nonoverlapping(self.payload, self.own.len())
+        };
         look(&self.own);
     }
 }

@@ -1,6 +1,10 @@
 //! iceoryx2: a publish-subscribe service of byte slices, with a place in the file system of its own.
 
-use std::{hint::spin_loop, thread, time::{Duration, Instant}};
+use std::{
+    hint::spin_loop,
+    thread,
+    time::{Duration, Instant},
+};
 
 use iceoryx2::{
     config::Config,
@@ -21,9 +25,15 @@ fn service() -> (Node<ipc::Service>, Service) {
     // Both sides have the same parent, and only they.
     let name = format!("bench_{}_", std::os::unix::process::parent_id());
     let root = std::env::temp_dir().join(&name);
-    config.global.set_root_path(&Path::new(root.to_str().unwrap().as_bytes()).unwrap());
+    config
+        .global
+        .set_root_path(&Path::new(root.to_str().unwrap().as_bytes()).unwrap());
     config.global.prefix = FileName::new(name.as_bytes()).unwrap();
-    let node = NodeBuilder::new().config(&config).signal_handling_mode(SignalHandlingMode::Disabled).create::<ipc::Service>().unwrap();
+    let node = NodeBuilder::new()
+        .config(&config)
+        .signal_handling_mode(SignalHandlingMode::Disabled)
+        .create::<ipc::Service>()
+        .unwrap();
     let service = node
         .service_builder(&"frames".try_into().unwrap())
         .publish_subscribe::<[u8]>()
@@ -41,7 +51,10 @@ fn service() -> (Node<ipc::Service>, Service) {
 fn eventually(mut there: impl FnMut() -> bool) {
     let start = Instant::now();
     while !there() {
-        assert!(start.elapsed() < Duration::from_secs(10), "the other side did not come");
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "the other side did not come"
+        );
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -64,7 +77,12 @@ impl Writer {
             .create()
             .unwrap();
         eventually(|| service.dynamic_config().number_of_subscribers() == 1);
-        Self { port, prepared: None, service, _node: node }
+        Self {
+            port,
+            prepared: None,
+            service,
+            _node: node,
+        }
     }
 }
 
@@ -99,7 +117,11 @@ impl Reader {
     pub fn new(_len: usize) -> Self {
         let (node, service) = service();
         let port = service.subscriber_builder().create().unwrap();
-        Self { port, _service: service, _node: node }
+        Self {
+            port,
+            _service: service,
+            _node: node,
+        }
     }
 }
 

@@ -51,13 +51,21 @@ struct Started(Child);
 impl Started {
     fn new(words: &[&str], shared: &Shared, numbers: &[u64]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(words).arg(shared.number().to_string()).args(numbers.iter().map(u64::to_string));
+        command
+            .args(words)
+            .arg(shared.number().to_string())
+            .args(numbers.iter().map(u64::to_string));
         Self(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
     fn finish(mut self) -> BTreeMap<String, f64> {
         let mut text = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        self.0
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         assert!(self.0.wait().unwrap().success(), "a side failed");
         text.lines()
             .map(|line| {
@@ -85,20 +93,30 @@ fn middle(mut values: Vec<f64>) -> f64 {
 }
 
 fn warm(sides: &[&str], frames: u64) {
-    println!("\n| MiB | side | p50 ns | rounds' p50 | p99 ns | max µs | there and back, p50 ns | block got and marked, p50 ns | allocations, writer + reader | system calls, writer + reader |");
+    println!(
+        "\n| MiB | side | p50 ns | rounds' p50 | p99 ns | max µs | there and back, p50 ns | block got and marked, p50 ns | allocations, writer + reader | system calls, writer + reader |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for len in [MEGABYTE, 64 * MEGABYTE] {
         let mut all: BTreeMap<&str, Vec<BTreeMap<String, f64>>> = BTreeMap::new();
         for _ in 0..ROUNDS {
             for &side in sides {
-                let frames = if side == "copy" && len > MEGABYTE { frames / 100 } else { frames };
+                let frames = if side == "copy" && len > MEGABYTE {
+                    frames / 100
+                } else {
+                    frames
+                };
                 all.entry(side).or_default().push(run(side, len, frames));
             }
         }
         for &side in sides {
-            let values = |name: &str| -> Vec<f64> { all[side].iter().map(|said| said[name]).collect() };
+            let values =
+                |name: &str| -> Vec<f64> { all[side].iter().map(|said| said[name]).collect() };
             let p50 = values("p50");
-            let spread = (p50.iter().copied().fold(f64::MAX, f64::min), p50.iter().copied().fold(0.0, f64::max));
+            let spread = (
+                p50.iter().copied().fold(f64::MAX, f64::min),
+                p50.iter().copied().fold(0.0, f64::max),
+            );
             let sum = |name: &str| values(name).iter().sum::<f64>();
             println!(
                 "| {} | {side} | {:.0} | {:.0}–{:.0} | {:.0} | {:.1} | {:.0} | {:.0} | {} + {} | {} + {} |",
@@ -126,7 +144,13 @@ fn cold() {
     for len in [MEGABYTE, 64 * MEGABYTE] {
         let said: Vec<_> = (0..10).map(|_| run("cold", len, BLOCKS)).collect();
         let values = |name: &str| middle(said.iter().map(|said| said[name]).collect());
-        println!("| {} | {:.1} | {:.1} | {} |", len / MEGABYTE, values("p50") / 1e3, values("p99") / 1e3, 10 * BLOCKS);
+        println!(
+            "| {} | {:.1} | {:.1} | {} |",
+            len / MEGABYTE,
+            values("p50") / 1e3,
+            values("p99") / 1e3,
+            10 * BLOCKS
+        );
     }
 }
 
@@ -139,8 +163,20 @@ fn many_readers() {
         for (&readers, costs) in COUNTS.iter().zip(&mut costs) {
             let shared = Shared::create(0);
             let numbers = [MEGABYTE as u64, 5_000];
-            let writer = Started::new(&["writer", "many"], &shared, &[numbers[0], numbers[1], readers]);
-            let others: Vec<_> = (0..readers).map(|index| Started::new(&["reader", "many"], &shared, &[numbers[0], numbers[1], index])).collect();
+            let writer = Started::new(
+                &["writer", "many"],
+                &shared,
+                &[numbers[0], numbers[1], readers],
+            );
+            let others: Vec<_> = (0..readers)
+                .map(|index| {
+                    Started::new(
+                        &["reader", "many"],
+                        &shared,
+                        &[numbers[0], numbers[1], index],
+                    )
+                })
+                .collect();
             costs.push(writer.finish()["cost"]);
             others.into_iter().for_each(|other| drop(other.finish()));
         }
@@ -153,7 +189,11 @@ fn many_readers() {
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let frames = || words.get(1).map_or(20_000, |frames| frames.parse().unwrap());
+    let frames = || {
+        words
+            .get(1)
+            .map_or(20_000, |frames| frames.parse().unwrap())
+    };
     match words.first().map(String::as_str) {
         Some("writer" | "reader") => role(&words),
         Some("warm") => warm(&["ours", "iceoryx2", "copy"], frames()),

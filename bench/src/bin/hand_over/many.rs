@@ -17,9 +17,16 @@ pub fn write(shared: &Shared, len: usize, frames: u64, readers: usize) {
     pair::pin(0);
     let shm = ShmBackend::new().unwrap();
     let slots: Vec<_> = (0..readers).map(|index| shared.slot(index)).collect();
-    slots.iter().for_each(|slot| ours::tell(slot, WRITER, &shm.backend_metadata()));
-    let names: Vec<String> = slots.iter().map(|slot| ours::told(slot.wait(READER))).collect();
-    names.iter().for_each(|name| assert!(shm.wait_for_reader(name, SOON)));
+    slots
+        .iter()
+        .for_each(|slot| ours::tell(slot, WRITER, &shm.backend_metadata()));
+    let names: Vec<String> = slots
+        .iter()
+        .map(|slot| ours::told(slot.wait(READER)))
+        .collect();
+    names
+        .iter()
+        .for_each(|name| assert!(shm.wait_for_reader(name, SOON)));
     slots.iter().for_each(|slot| slot.publish(0, [0; 8]));
     let mut costs = Vec::with_capacity(frames as usize);
     for number in 1..=frames {

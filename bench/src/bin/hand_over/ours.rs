@@ -1,9 +1,6 @@
 //! Ours: the descriptor's fields as words in the slot.
 
-use std::{
-    collections::VecDeque,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use rosidl_buffer_bench::{Shared, Slot, now};
 use rosidl_buffer_runtime::{
@@ -71,7 +68,10 @@ const GREETING: u64 = u64::MAX;
 pub fn meet_reader(shm: &ShmBackend, slot: &Slot, answers: &Slot) -> String {
     tell(slot, GREETING, &shm.backend_metadata());
     let reader = told(answers.wait(GREETING - 1));
-    assert!(shm.wait_for_reader(&reader, SOON), "the reader did not connect");
+    assert!(
+        shm.wait_for_reader(&reader, SOON),
+        "the reader did not connect"
+    );
     reader
 }
 
@@ -92,7 +92,11 @@ impl Writer {
     pub fn new(shared: &Shared) -> Self {
         let shm = ShmBackend::new().unwrap();
         let reader = meet_reader(&shm, shared.slot(0), shared.slot(1));
-        Self { shm, reader, prepared: None }
+        Self {
+            shm,
+            reader,
+            prepared: None,
+        }
     }
 }
 
@@ -105,7 +109,11 @@ impl pair::Write for Writer {
 
     fn send(&mut self, number: u64, slot: &Slot) {
         let buffer = self.prepared.take().unwrap();
-        let descriptor = self.shm.create_descriptor(buffer.storage().unwrap(), &self.reader).unwrap().unwrap();
+        let descriptor = self
+            .shm
+            .create_descriptor(buffer.storage().unwrap(), &self.reader)
+            .unwrap()
+            .unwrap();
         slot.publish(number, pack(&descriptor));
     }
 }
@@ -132,7 +140,11 @@ impl pair::Read for Reader {
 /// Frames that each come in a block of their own, which the reader has not seen: the writer holds on to them all.
 pub fn write_cold(shared: &Shared, len: usize, frames: u64) {
     pair::pin(0);
-    let shm = ShmBackend::builder().max_bytes(u64::MAX).max_blocks(frames as usize).build().unwrap();
+    let shm = ShmBackend::builder()
+        .max_bytes(u64::MAX)
+        .max_blocks(frames as usize)
+        .build()
+        .unwrap();
     let slot = shared.slot(0);
     let reader = meet_reader(&shm, slot, shared.slot(1));
     let mut held = VecDeque::new();
@@ -140,8 +152,12 @@ pub fn write_cold(shared: &Shared, len: usize, frames: u64) {
         let mut block = shm.try_allocate(len).unwrap();
         pair::mark(&mut block, number);
         let buffer = block.into_buffer();
-        slot.start.store(now(), std::sync::atomic::Ordering::Relaxed);
-        let descriptor = shm.create_descriptor(buffer.storage().unwrap(), &reader).unwrap().unwrap();
+        slot.start
+            .store(now(), std::sync::atomic::Ordering::Relaxed);
+        let descriptor = shm
+            .create_descriptor(buffer.storage().unwrap(), &reader)
+            .unwrap()
+            .unwrap();
         slot.publish(number, pack(&descriptor));
         held.push_back(buffer);
         while slot.consumed() != number {

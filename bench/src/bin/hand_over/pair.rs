@@ -59,7 +59,10 @@ fn warm_up(frames: u64) -> u64 {
 pub fn write(shared: &Shared, len: usize, frames: u64, mut side: impl Write) {
     pin(0);
     let slot = shared.slot(0);
-    let (mut got, mut back) = (Vec::with_capacity(frames as usize), Vec::with_capacity(frames as usize));
+    let (mut got, mut back) = (
+        Vec::with_capacity(frames as usize),
+        Vec::with_capacity(frames as usize),
+    );
     let mut frame = |number: u64, timed: bool| {
         let before = now();
         side.prepare(number, len);
@@ -79,7 +82,11 @@ pub fn write(shared: &Shared, len: usize, frames: u64, mut side: impl Write) {
     (warm + 1..=warm + frames).for_each(|number| frame(number, true));
     let counted = warm + frames + 1..=warm + 2 * frames;
     let (calls, heap) = count(counted, |number| frame(number, false));
-    println!("got {}\nback {}\nwriter_allocations {heap}\nwriter_calls {calls}", median(got), median(back));
+    println!(
+        "got {}\nback {}\nwriter_allocations {heap}\nwriter_calls {calls}",
+        median(got),
+        median(back)
+    );
 }
 
 /// The reader's process.

@@ -22,8 +22,14 @@ type Half = Vec<(Publisher<Text>, Subscription<Text>)>;
 fn endpoints(node: &Node, out: &str, back: &str) -> Half {
     let qos = QosProfile::default();
     let pair = |index: usize| {
-        let publisher = node.create_publisher(&format!("{out}_{index}"), qos).unwrap();
-        (publisher, node.create_subscription(&format!("{back}_{index}"), qos).unwrap())
+        let publisher = node
+            .create_publisher(&format!("{out}_{index}"), qos)
+            .unwrap();
+        (
+            publisher,
+            node.create_subscription(&format!("{back}_{index}"), qos)
+                .unwrap(),
+        )
     };
     (0..ENDPOINTS / 2).map(pair).collect()
 }
@@ -57,10 +63,16 @@ fn all_known(ours: &Half) -> u64 {
 }
 
 pub fn measure() {
-    let (mut create, mut live, mut late, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut create, mut live, mut late, mut gone) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
         let domain = Domain::new();
-        let node = || Node::builder("observer").domain_id(domain.number()).build().unwrap();
+        let node = || {
+            Node::builder("observer")
+                .domain_id(domain.number())
+                .build()
+                .unwrap()
+        };
         let observer = node();
         let ours = endpoints(&observer, "back", "out");
         let mut crowd = domain.start("crowd");
@@ -83,7 +95,9 @@ pub fn measure() {
         let began = now();
         drop(crowd);
         let start = Instant::now();
-        while ours.iter().any(|(publisher, subscription)| publisher.subscription_count() + subscription.publisher_count() > 0) {
+        while ours.iter().any(|(publisher, subscription)| {
+            publisher.subscription_count() + subscription.publisher_count() > 0
+        }) {
             assert!(start.elapsed() < SOON);
             thread::sleep(Duration::from_millis(1));
         }
@@ -94,12 +108,20 @@ pub fn measure() {
     for (what, mut times) in [
         ("made there", create),
         ("made there and known here, since the first was begun", live),
-        ("there before: known since this process's context was begun, its own 200 endpoints included", late),
+        (
+            "there before: known since this process's context was begun, its own 200 endpoints included",
+            late,
+        ),
         ("gone here after SIGKILL there", gone),
     ] {
         times.sort_unstable();
         let milli = |nanoseconds: u64| nanoseconds as f64 / 1e6;
-        println!("| {what} | {:.0} | {:.0}–{:.0} |", milli(middle(times.clone())), milli(times[0]), milli(times[TURNS - 1]));
+        println!(
+            "| {what} | {:.0} | {:.0}–{:.0} |",
+            milli(middle(times.clone())),
+            milli(times[0]),
+            milli(times[TURNS - 1])
+        );
     }
     println!();
 }

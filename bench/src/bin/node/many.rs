@@ -21,14 +21,22 @@ const COUNTS: [usize; 4] = [1, 2, 4, 8];
 pub fn viewer() {
     let node = Node::new("viewer").unwrap();
     let qos = QosProfile::default().keep_all();
-    let subscription = node.create_subscription_with_callback("bench/image", qos, |image: Image, _| {
-        let bytes = image.data.as_slice().unwrap();
-        assert_eq!((image.data.backend_type(), bytes[0]), ("shm", bytes[LEN - 1]));
-    });
+    let subscription =
+        node.create_subscription_with_callback("bench/image", qos, |image: Image, _| {
+            let bytes = image.data.as_slice().unwrap();
+            assert_eq!(
+                (image.data.backend_type(), bytes[0]),
+                ("shm", bytes[LEN - 1])
+            );
+        });
     println!("ready");
     assert_eq!(heard(), None);
     let stats = subscription.unwrap().stats();
-    assert_eq!(stats.lost + stats.dropped + stats.undecodable + stats.buffers_lost, 0, "{stats:?}");
+    assert_eq!(
+        stats.lost + stats.dropped + stats.undecodable + stats.buffers_lost,
+        0,
+        "{stats:?}"
+    );
 }
 
 /// Nanoseconds that each call took, sorted, and the CPU time of this process for one frame in µs.
@@ -37,7 +45,11 @@ fn run(readers: usize) -> (Vec<u64>, f64) {
     let shm = ShmBackend::new().unwrap();
     let mut registry = BackendRegistry::new();
     registry.register(shm.clone().into()).unwrap();
-    let context = Context::builder().domain_id(domain.number()).backends(registry).build().unwrap();
+    let context = Context::builder()
+        .domain_id(domain.number())
+        .backends(registry)
+        .build()
+        .unwrap();
     let node = context.create_node("camera").unwrap();
     let qos = QosProfile::default().keep_all();
     let publisher = node.create_publisher::<Image>("bench/image", qos).unwrap();
@@ -86,7 +98,9 @@ pub fn measure() {
             all.push((percentile(&times, 0.5), percentile(&times, 0.9), cpu));
         }
     }
-    println!("| zero-copy subscribers | one `publish`, p50 µs | turns' p50 | p90 µs | beside one | CPU of the publisher's process for a frame, µs | beside one |");
+    println!(
+        "| zero-copy subscribers | one `publish`, p50 µs | turns' p50 | p90 µs | beside one | CPU of the publisher's process for a frame, µs | beside one |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let mut one = None;
     for (readers, mut turns) in COUNTS.into_iter().zip(all) {

@@ -20,10 +20,20 @@ impl Domain {
     /// Starts this program in a role, which may be more than one word.
     pub fn start(&self, role: &str) -> Process {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(role.split(' ')).env("ROS_DOMAIN_ID", self.0.to_string());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        command
+            .args(role.split(' '))
+            .env("ROS_DOMAIN_ID", self.0.to_string());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (input, output) = (child.stdin.take(), child.stdout.take().unwrap());
-        Process { child, input, lines: BufReader::new(output).lines() }
+        Process {
+            child,
+            input,
+            lines: BufReader::new(output).lines(),
+        }
     }
 }
 
@@ -37,7 +47,10 @@ pub struct Process {
 impl Process {
     /// The next line that it prints.
     pub fn line(&mut self) -> String {
-        self.lines.next().expect("it ended before it said anything").unwrap()
+        self.lines
+            .next()
+            .expect("it ended before it said anything")
+            .unwrap()
     }
 
     /// A line for it to read.
@@ -83,7 +96,10 @@ pub fn percentile(sorted: &[u64], share: f64) -> u64 {
 /// Resident memory of a process in KiB, and the CPU time it took so far in seconds.
 pub fn usage(process: u32) -> (u64, f64) {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
     let kibibytes = resident.trim().trim_end_matches(" kB").parse().unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // Behind the name, which may have spaces: user and system time are the 12th and 13th, in hundredths of a second.

@@ -8,7 +8,9 @@ use std::{
 use rosidl_buffer_runtime::BufferMessage;
 use rosidl_buffer_zenoh::{
     Node, Publisher, QosProfile, Subscription,
-    zenoh::{self, Wait as _, handlers::FifoChannelHandler, qos::CongestionControl, sample::Sample},
+    zenoh::{
+        self, Wait as _, handlers::FifoChannelHandler, qos::CongestionControl, sample::Sample,
+    },
 };
 
 use crate::process::{Domain, heard, middle, percentile, usage};
@@ -30,7 +32,10 @@ struct Small {
 }
 
 fn small(number: u64, wish: u8) -> Small {
-    Small { number, words: [wish; 56] }
+    Small {
+        number,
+        words: [wish; 56],
+    }
 }
 
 /// Waits where another profile drops: all are received.
@@ -82,9 +87,18 @@ struct Bare {
 impl Bare {
     fn new(node: &Node, out: &str, back: &str, attachment: bool) -> Self {
         let session = node.context().zenoh_session();
-        let subscriber = session.declare_subscriber(format!("bench/{back}")).wait().unwrap();
-        let publisher = session.declare_publisher(format!("bench/{out}")).congestion_control(CongestionControl::Block);
-        Self { publisher: publisher.wait().unwrap(), subscriber, attachment }
+        let subscriber = session
+            .declare_subscriber(format!("bench/{back}"))
+            .wait()
+            .unwrap();
+        let publisher = session
+            .declare_publisher(format!("bench/{out}"))
+            .congestion_control(CongestionControl::Block);
+        Self {
+            publisher: publisher.wait().unwrap(),
+            subscriber,
+            attachment,
+        }
     }
 }
 
@@ -93,14 +107,22 @@ impl Side for Bare {
         let mut bytes = vec![wish; 64];
         bytes[..8].copy_from_slice(&number.to_le_bytes());
         let put = self.publisher.put(bytes);
-        if self.attachment { put.attachment(vec![7; 33]).wait() } else { put.wait() }.unwrap();
+        if self.attachment {
+            put.attachment(vec![7; 33]).wait()
+        } else {
+            put.wait()
+        }
+        .unwrap();
     }
 
     fn receive(&mut self) -> Option<(u64, u8)> {
         let sample = self.subscriber.recv().ok()?;
         let bytes = sample.payload().to_bytes();
         assert_eq!(bytes.len(), 64);
-        Some((u64::from_le_bytes(bytes[..8].try_into().unwrap()), bytes[63]))
+        Some((
+            u64::from_le_bytes(bytes[..8].try_into().unwrap()),
+            bytes[63],
+        ))
     }
 
     fn is_matched(&self) -> bool {
@@ -118,7 +140,10 @@ fn sides(node: &Node, forth: bool) -> Sides {
     let ((a, b), (c, d), (e, f)) = (names("ours"), names("bare"), names("attached"));
     [
         ("bare Zenoh", Box::new(Bare::new(node, &c, &d, false))),
-        ("bare Zenoh, 33 bytes beside each message", Box::new(Bare::new(node, &e, &f, true))),
+        (
+            "bare Zenoh, 33 bytes beside each message",
+            Box::new(Bare::new(node, &e, &f, true)),
+        ),
         ("our node", Box::new(Ours::new(node, &a, &b))),
     ]
 }
@@ -154,7 +179,10 @@ fn wait_for_other(sides: &Sides) {
 
 pub fn measure() {
     let domain = Domain::new();
-    let node = Node::builder("ping").domain_id(domain.number()).build().unwrap();
+    let node = Node::builder("ping")
+        .domain_id(domain.number())
+        .build()
+        .unwrap();
     let mut sides = sides(&node, true);
     let mut echo = domain.start("echo");
     assert_eq!(echo.line(), "ready");
@@ -191,15 +219,24 @@ pub fn measure() {
         }
     }
     echo.finish();
-    println!("| 64 bytes over | there and back, p50 µs | turns' p50 | p99 µs | beside bare | messages/s | turns | bare beside it, median of the turns | half of the turns | CPU of both processes, µs a message | beside bare |");
+    println!(
+        "| 64 bytes over | there and back, p50 µs | turns' p50 | p99 µs | beside bare | messages/s | turns | bare beside it, median of the turns | half of the turns | CPU of both processes, µs a message | beside bare |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let bare = middle(times[0].clone()) as f64;
     // Within a turn the machine is about the same for all.
-    let beside: Vec<Vec<f64>> = rates.iter().map(|rates_here| {
-        let mut ratios: Vec<f64> = rates[0].iter().zip(rates_here).map(|(bare, here)| bare / here).collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        ratios
-    }).collect();
+    let beside: Vec<Vec<f64>> = rates
+        .iter()
+        .map(|rates_here| {
+            let mut ratios: Vec<f64> = rates[0]
+                .iter()
+                .zip(rates_here)
+                .map(|(bare, here)| bare / here)
+                .collect();
+            ratios.sort_unstable_by(f64::total_cmp);
+            ratios
+        })
+        .collect();
     for (index, (name, _)) in sides.iter().enumerate() {
         times[index].sort_unstable();
         medians[index].sort_unstable();
