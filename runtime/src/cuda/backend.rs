@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::access::AccessError;
+use super::access::{AccessError, register};
 use super::builder::CudaBuilder;
 use super::driver::{Context, CudaError, Device, DeviceUuid, Stream};
 use super::lent::Lent;
@@ -13,7 +13,7 @@ use super::notes::Notes;
 use super::reaper::Reaper;
 use super::stream::CudaStream;
 use crate::error::BackendError;
-use crate::host::HostPool;
+use crate::host::{HostMapping, HostPool};
 use crate::ipc::engine::Engine;
 use crate::ipc::identity::Identity;
 use crate::ipc::stats::Stats;
@@ -66,6 +66,26 @@ impl Inner {
             .iter()
             .find(|copies| copies.to_host.context().device().uuid() == uuid);
         found.ok_or(AccessError::NotOpened(uuid))
+    }
+
+    /// Registers a mapping with CUDA, for as long as it is there, so that copies to it have the speed of the link. Where that cannot be,
+    /// it stays memory as any other.
+    ///
+    /// # Errors
+    /// When CUDA cannot be used any more.
+    pub(super) fn register(
+        &self,
+        context: &Arc<Context>,
+        mapping: &HostMapping<'_>,
+    ) -> Result<(), CudaError> {
+        match mapping.attach(|| register(context, mapping)) {
+            Ok(_registered) => Ok(()),
+            Err(error) if error.is_final() => Err(error),
+            Err(error) => {
+                self.notes.not_registered(&error);
+                Ok(())
+            }
+        }
     }
 }
 

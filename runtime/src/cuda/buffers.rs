@@ -13,6 +13,8 @@ use super::stream::CudaStream;
 use crate::backend::Storage;
 use crate::buffer::Buffer;
 use crate::element::Element;
+#[cfg(feature = "tch")]
+use crate::host::HostMapping;
 
 impl CudaBackend {
     /// The backend that a buffer's memory belongs to here, and the device that reads it; `None` for memory of the host.
@@ -31,6 +33,16 @@ impl CudaBackend {
             backend.devices().next()?.clone()
         };
         Some((backend, device))
+    }
+
+    /// Registers a mapping of host memory with CUDA, for copies from a device.
+    #[cfg(feature = "tch")]
+    pub(crate) fn register_host(
+        &self,
+        device: DeviceUuid,
+        mapping: &HostMapping<'_>,
+    ) -> Result<(), AccessError> {
+        Ok(self.inner.register(self.context(device)?, mapping)?)
     }
 
     /// An unwritten buffer of `len` bytes on the first device.

@@ -279,13 +279,7 @@ impl CudaStorage {
         self.wait_on_host()?;
         let mut block = pool.allocate_host(self.byte_len())?;
         let context = self.held.context();
-        let mapping = block.mapping();
-        let registered = mapping.attach(|| super::access::register(context, &mapping));
-        match registered {
-            Ok(_) => {}
-            Err(error) if error.is_final() => return Err(error.into()),
-            Err(error) => self.inner.notes.not_registered(&error), // copied as any other memory
-        }
+        self.inner.register(context, &block.mapping())?;
         let stream = &self.inner.copies(context)?.to_host;
         super::access::copy_out(stream, &self.held, &mut block)?;
         Ok(block.freeze())

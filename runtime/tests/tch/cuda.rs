@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rosidl_buffer_runtime::cuda::{CudaBackend, CudaStream, Device as Gpu};
+use rosidl_buffer_runtime::shm::ShmBackend;
 use rosidl_buffer_runtime::tensor::tch::{
     StreamGuard, TorchError, allocate_tensor_msg, copy_to_tensor_msg, current_stream,
     from_input_tensor_msg, from_output_tensor_msg, into_tensor_msg, load_cuda, to_tensor_msg,
@@ -125,6 +126,27 @@ fn tensors_cross_between_host_and_gpu() {
     let wire = cdr::encode(&there).unwrap();
     let received: Message = cdr::decode(&wire).unwrap();
     assert!(from_input_tensor_msg(&received).unwrap().equal(&on_host));
+}
+
+#[test]
+fn shared_memory_that_the_gpu_copies_to_is_registered_with_it() {
+    let Some(mut side) = Side::new() else { return };
+    let shm = ShmBackend::new().unwrap();
+    side.backends.register(Arc::new(shm.clone())).unwrap();
+    let rows = Tensor::arange(1 << 20, FLOAT).reshape([1 << 10, 1 << 10]);
+    for part in [rows.shallow_clone(), rows.tr(), rows.i((.., 3..40))] {
+        for round in 0..3 {
+            let tensor = &part + round;
+            let message: Message = to_tensor_msg(&side.backends, &tensor, Some("shm")).unwrap();
+            assert_eq!(message.data.backend_type(), "shm");
+            assert_eq!(message.data, bytes(&tensor), "round {round}");
+            // SAFETY: it is only looked at.
+            let view = unsafe { view_input_tensor_msg(&message) }.unwrap();
+            assert!(view.is_pinned(GPU));
+        }
+    }
+    let stats = shm.stats();
+    assert!(stats.made <= 2, "{stats:?}"); // of two sizes, used again and again
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::input::{check_alignment, strides};
 use super::library::load_cuda;
 use crate::buffer::Buffer;
 use crate::cuda::{CudaBackend, CudaStream, Device};
+use crate::host::HostMapping;
 use crate::registry::BackendRegistry;
 use crate::tensor::dtype::DType;
 use crate::tensor::error::TensorError;
@@ -174,6 +175,24 @@ pub(super) fn allocate(
     }?)
 }
 
+/// Has torch's device copy to memory of the host at the speed of its link, if there is a backend of devices.
+pub(super) fn register(
+    backends: &BackendRegistry,
+    index: i32,
+    mapping: &HostMapping<'_>,
+) -> Result<(), TorchError> {
+    let Some(cuda) = backend(backends) else {
+        return Ok(());
+    };
+    let device = cuda.devices().find(|device| device.ordinal() == index);
+    Ok(device.map_or(Ok(()), |device| cuda.register_host(device.uuid(), mapping))?)
+}
+
+fn backend(backends: &BackendRegistry) -> Option<&CudaBackend> {
+    let mut names = backends.names();
+    names.find_map(|name| backends.backend::<CudaBackend>(name))
+}
+
 /// The memory of a tensor, which nobody else uses, as a buffer.
 pub(super) fn adopt(
     backends: &BackendRegistry,
@@ -181,10 +200,7 @@ pub(super) fn adopt(
     (address, len): (usize, usize),
     index: i32,
 ) -> Result<Buffer<u8>, TorchError> {
-    let cuda = backends
-        .names()
-        .find_map(|name| backends.backend::<CudaBackend>(name));
-    let cuda = cuda.ok_or_else(|| TorchError::NoMemory("cpu".to_owned()))?;
+    let cuda = backend(backends).ok_or_else(|| TorchError::NoMemory("cpu".to_owned()))?;
     let device = cuda.devices().find(|device| device.ordinal() == index);
     let device = device.ok_or_else(|| {
         TorchError::NoCuda(format!("the backend did not open torch's device {index}"))

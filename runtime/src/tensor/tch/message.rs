@@ -42,7 +42,7 @@ pub fn allocate_tensor_msg<M: TensorMessage>(
     Ok(M::from_parts(dtype, shape, Vec::new(), 0, data))
 }
 
-/// Memory of a backend other than `cpu`; of a device near that place.
+/// Memory of a backend other than `cpu`, to be written from that place: on the same device, or where that one copies to at full speed.
 fn allocate(
     backends: &BackendRegistry,
     backend: &str,
@@ -56,9 +56,13 @@ fn allocate(
     if let Some(cuda) = backends.backend(backend) {
         return cuda::allocate(cuda, len, near);
     }
-    let _ = near; // only a GPU's memory is near to something
     let handle = backends.allocate_host(backend, len);
     let handle = handle.ok_or_else(|| TorchError::NoMemory(backend.to_owned()))??;
+    #[cfg(feature = "cuda")]
+    if let Place::Cuda(index) = near {
+        cuda::register(backends, index, &handle.mapping())?;
+    }
+    let _ = near; // only a GPU has memory near to it, or copies from it
     Ok(Output::of_pool(backend, len, handle))
 }
 
@@ -122,6 +126,10 @@ pub fn from_output_tensor_msg<M: TensorMessage>(message: &mut M) -> Result<Tenso
 /// The backend is `backend`, else what `ROSIDL_TENSOR_BACKEND` names, else the best of the tensor's own side: memory of a GPU
 /// for a tensor that is there, memory of the host for one on the host. What the tensor knows of gradients stays behind.
 ///
+/// Memory of `cpu` is the message's own, fresh from the system: where that counts, [`copy_to_tensor_msg`] writes a message again. The
+/// other backends use their blocks again, so that a new message costs no more there. A block of shared memory is registered with
+/// CUDA when a GPU first copies to it, which takes longer than that copy, and copies to it have the speed of the link from then on.
+///
 /// # Errors
 /// As [`allocate_tensor_msg`]; [`TorchError::NotStrided`] for a sparse tensor, [`TorchError::Type`] for a quantised one.
 pub fn to_tensor_msg<M: TensorMessage>(
@@ -146,8 +154,9 @@ pub fn to_tensor_msg<M: TensorMessage>(
     Ok(message)
 }
 
-/// Copies the tensor into a message that is there, as [`to_tensor_msg`] does: the message gets its type and shape, and keeps
-/// its data, which may be larger. A message whose data is a vector takes tensors again and again.
+/// Copies the tensor into a message that is there, as [`to_tensor_msg`] does: the message gets its type and shape, row-major, and
+/// keeps its data, which may be larger, where it is. A message whose data is a vector takes tensors again and again while no clone
+/// shares it. Memory of other backends is written once, as others may read it from then on: that of [`allocate_tensor_msg`].
 ///
 /// # Errors
 /// [`TorchError::TooSmall`] when the data is smaller than the elements, and as [`from_output_tensor_msg`]; the message is as it was
