@@ -4,111 +4,32 @@
 //! only then is the memory looked up. A block's memory normally came over the socket before its first descriptor; if not, it
 //! is asked for, and waited for without any lock. What is held stays mapped, whatever happens to its publisher.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+mod blocks;
+mod held;
+
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::blocks::Entry;
+pub(crate) use self::blocks::{Idle, Import, Reading};
+use self::held::Held;
+pub(crate) use self::held::ReadHandle;
 use super::cell::{self, TakeError};
 use super::config::{FRESH, IMPORT};
 use super::identity::EngineId;
 use super::lease::{CELLS, ForkGuard, Lease};
 use super::memory::Memory;
 use super::socket::{Connection, Received};
-use super::stats::Stats;
 use super::ticket::Ticket;
 use super::wire::{MAX_MESSAGE, ToReader, ToWriter};
 use crate::error::{BackendError, Cause, Loss};
 
 /// Messages that are taken in at a time; there may be more.
 const BATCH: usize = 64;
-
-/// What all publishers' blocks in this process have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Reading {
-    pub(crate) taken: AtomicU64,
-    pub(crate) lost_expired: AtomicU64,
-    pub(crate) lost_reused: AtomicU64,
-    pub(crate) lost_unreachable: AtomicU64,
-    pub(crate) lost_malformed: AtomicU64,
-    lost_unfinished: AtomicU64,
-    imports: AtomicUsize,
-    imported_bytes: AtomicU64,
-    /// Counts uses, so that the longest unused block is known.
-    clock: AtomicU64,
-    /// That a block could not be mapped was said.
-    told: AtomicBool,
-    /// A block came since idle ones were last looked for.
-    grown: AtomicBool,
-}
-
-impl Reading {
-    pub(crate) fn add_to(&self, stats: &mut Stats) {
-        stats.imports += self.imports.load(Ordering::Relaxed);
-        stats.imported_bytes += self.imported_bytes.load(Ordering::Relaxed);
-        stats.taken += self.taken.load(Ordering::Relaxed);
-        stats.lost_expired += self.lost_expired.load(Ordering::Relaxed);
-        stats.lost_reused += self.lost_reused.load(Ordering::Relaxed);
-        stats.lost_unreachable += self.lost_unreachable.load(Ordering::Relaxed);
-        stats.lost_unfinished += self.lost_unfinished.load(Ordering::Relaxed);
-        stats.lost_malformed += self.lost_malformed.load(Ordering::Relaxed);
-    }
-
-    /// Counts a descriptor that could not be taken, and says why.
-    fn missed(&self, error: TakeError) -> BackendError {
-        let count = match error {
-            TakeError::Reused => &self.lost_reused,
-            TakeError::Expired | TakeError::Full => &self.lost_expired,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        missed(error)
-    }
-
-    /// Whether a block came since this was last asked, so that more than `limit` bytes are mapped.
-    pub(crate) fn has_outgrown(&self, limit: u64) -> bool {
-        // Nearly always false, and then nothing is written that other threads would have to load again.
-        self.grown.load(Ordering::Relaxed)
-            && self.grown.swap(false, Ordering::Relaxed)
-            && self.imported_bytes.load(Ordering::Relaxed) > limit
-    }
-}
-
-/// A block of another process, mapped.
-pub(crate) struct Import<M: Memory> {
-    pub(crate) memory: M::Import,
-    pub(crate) size: u64,
-    reading: Arc<Reading>,
-}
-
-impl<M: Memory> Import<M> {
-    fn new(memory: M::Import, size: u64, reading: &Arc<Reading>) -> Self {
-        reading.imports.fetch_add(1, Ordering::Relaxed);
-        reading.imported_bytes.fetch_add(size, Ordering::Relaxed);
-        Self {
-            memory,
-            size,
-            reading: Arc::clone(reading),
-        }
-    }
-}
-
-impl<M: Memory> Drop for Import<M> {
-    fn drop(&mut self) {
-        self.reading.imports.fetch_sub(1, Ordering::Relaxed);
-        self.reading
-            .imported_bytes
-            .fetch_sub(self.size, Ordering::Relaxed);
-    }
-}
-
-struct Entry<M: Memory> {
-    import: Arc<Import<M>>,
-    used: u64,
-    /// Never taken so far; its first descriptor is expected until then.
-    fresh_until: Option<Instant>,
-}
 
 struct State<M: Memory> {
     blocks: HashMap<u64, Entry<M>>,
@@ -138,26 +59,6 @@ impl<M: Memory> State<M> {
             .min_by_key(|(_, entry)| entry.used)
             .map(|(other, _)| *other);
         self.blocks.remove(&oldest?)
-    }
-}
-
-/// A block that nobody reads and nobody is about to read; they are in the order of their last use.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Idle {
-    used: u64,
-    pub(crate) block: u64,
-    pub(crate) size: u64,
-}
-
-impl<M: Memory> Entry<M> {
-    fn idle(&self, block: u64, now: Instant) -> Option<Idle> {
-        let is_idle = Arc::strong_count(&self.import) == 1
-            && self.fresh_until.is_none_or(|until| until <= now);
-        is_idle.then_some(Idle {
-            used: self.used,
-            block,
-            size: self.import.size,
-        })
     }
 }
 
@@ -501,64 +402,6 @@ impl<M: Memory> Writer<M> {
             drop(state);
             drop(before); // unmaps; not under the lock
         }
-    }
-}
-
-/// A reference in a cell, given back when this goes.
-struct Held<M: Memory> {
-    writer: Arc<Writer<M>>,
-    cell: u32,
-    generation: u64,
-}
-
-impl<M: Memory> Drop for Held<M> {
-    fn drop(&mut self) {
-        let writer = &self.writer;
-        // In a forked child the reference is still the parent's.
-        if writer.fork.is_child() {
-            return;
-        }
-        if writer.is_unfinished(self.cell, self.generation) {
-            writer
-                .reading
-                .lost_unfinished
-                .fetch_add(1, Ordering::Relaxed);
-            if !writer.said.swap(true, Ordering::Relaxed) {
-                tracing::warn!(writer = %writer.id, "a publisher ended before it had written what it sent: that is lost (said once)");
-            }
-        }
-        if let Some(atomic) = writer.lease.cell(self.cell) {
-            cell::release(atomic, self.generation);
-        }
-    }
-}
-
-/// Bytes of another process's block, held: they do not change as long as this lives.
-pub(crate) struct ReadHandle<M: Memory> {
-    pub(crate) offset: usize,
-    pub(crate) len: usize,
-    pub(crate) import: Arc<Import<M>>,
-    // Goes last: until then the memory may be looked at.
-    held: Held<M>,
-}
-
-impl<M: Memory> ReadHandle<M> {
-    /// Whether this process is a forked child of the one that took the handle. What the parent gives back is written again,
-    /// and this handle holds nothing.
-    pub(crate) fn is_inherited(&self) -> bool {
-        self.held.writer.fork.is_child()
-    }
-
-    /// What all blocks of its process have in common; `None` for a memory that has nothing of the kind.
-    #[cfg(any(test, feature = "cuda"))]
-    pub(crate) fn common(&self) -> Option<&M::Common> {
-        self.held.writer.common.as_deref()
-    }
-
-    /// Where the block stands, and at which use.
-    #[cfg(any(test, feature = "cuda"))]
-    pub(crate) fn place(&self) -> (u32, u64) {
-        (self.held.cell, self.held.generation)
     }
 }
 
