@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashSet,
+    io,
     mem::{Discriminant, discriminant},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -24,8 +25,8 @@ type ErrorKind = (
 /// What went wrong after `publish` had returned.
 pub(crate) enum Late {
     Encode(EncodeError),
-    /// Counted as refused already, a moment before the next message can say it.
-    Refused(zenoh::Error),
+    /// The first refusal, and how many there were.
+    Refused(zenoh::Error, u64),
     Panicked,
 }
 
@@ -42,6 +43,7 @@ pub(crate) struct Ledger {
 struct Said {
     errors: HashSet<ErrorKind>,
     late: HashSet<Discriminant<Late>>,
+    no_lane: bool,
 }
 
 impl Ledger {
@@ -72,15 +74,26 @@ impl Ledger {
         }
     }
 
+    /// Says that there is no thread for copies, once.
+    pub(crate) fn say_no_lane(&self, error: &io::Error) {
+        if !std::mem::replace(&mut lock(&self.said).no_lane, true) {
+            let topic = &self.topic;
+            tracing::warn!("{topic}: copies hold publishing up: {error} (said once)");
+        }
+    }
+
     /// Counts what went wrong after `publish` had returned, and keeps the first for the next one.
     pub(crate) fn late(&self, what: Late) {
-        let is_counted = matches!(what, Late::Refused(_));
+        let refused = match what {
+            Late::Refused(_, times) => Some(times),
+            _ => None,
+        };
         let new = lock(&self.said).late.insert(discriminant(&what));
         let error = Error::Earlier {
             topic: self.topic.clone(),
             cause: match what {
                 Late::Encode(error) => error.into(),
-                Late::Refused(cause) => cause,
+                Late::Refused(cause, _) => cause,
                 Late::Panicked => "copying or encoding it panicked".into(),
             },
         };
@@ -89,8 +102,10 @@ impl Ledger {
         }
         self.keep(error);
         // Whoever sees it counted, has it said by the next message.
-        if !is_counted {
-            self.stats().failed += 1;
+        let mut stats = self.stats();
+        match refused {
+            Some(times) => stats.refused += times,
+            None => stats.failed += 1,
         }
     }
 

@@ -71,8 +71,8 @@
 //!
 //! # What is not here
 //!
-//! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. The services inside actions have no introspection; [`Client`] and [`Service`] do, by
-//! `configure_introspection`. Of the logging services (`get_logger_levels`, `set_logger_levels`), which ROS turns off by default,
+//! Deadline, lifespan and liveliness are told to the other nodes but not enforced, as in `rmw_zenoh_cpp`. The services inside
+//! actions have no introspection; [`Client`] and [`Service`] do, by `configure_introspection`. Of the logging services (`get_logger_levels`, `set_logger_levels`), which ROS turns off by default,
 //! there are none; wildcards in remap rules are refused, as in `rcl`.
 #![forbid(unsafe_code)]
 

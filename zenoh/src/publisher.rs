@@ -274,12 +274,13 @@ impl<M: Message> Publisher<M> {
         }
     }
 
-    /// Leaves the rest of a message to the lane; called in the order of their numbers, under their lock.
+    /// Leaves the rest of a message to the lane; called in the order of their numbers, under their lock. Without a thread for the
+    /// lane it is sent here: under that lock, as the next message must not overtake it.
     fn leave(&self, rest: Rest<M>) {
         let lane = match self.lane.get().map_or_else(|| self.start_lane(), Ok) {
             Ok(lane) => lane,
             Err(error) => {
-                tracing::warn!("{}: copies hold publishing up: {error}", self.topic_name());
+                self.ledger.say_no_lane(&error);
                 return rest.send();
             }
         };

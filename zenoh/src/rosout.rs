@@ -19,6 +19,7 @@ use crate::{arguments::Arguments, clock::Clock, publisher::Publisher};
 
 /// The topic, in no namespace.
 pub(crate) const TOPIC: &str = "/rosout";
+
 /// How serious it is, with the numbers of `rcl_interfaces/msg/Log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

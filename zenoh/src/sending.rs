@@ -26,6 +26,8 @@ pub(crate) struct Sending<'a, M> {
     is_counted: bool,
     /// They may be the last ones to hold a queue, whose messages must not be dropped under the publisher's lock.
     inboxes: Vec<Arc<Inbox<M>>>,
+    /// How often Zenoh refused it, and why the first time.
+    refused: u64,
     refusal: Option<zenoh::Error>,
 }
 
@@ -36,6 +38,7 @@ impl<'a, M: Message> Sending<'a, M> {
             ledger,
             is_counted,
             inboxes: Vec::new(),
+            refused: 0,
             refusal: None,
         }
     }
@@ -91,7 +94,7 @@ impl<'a, M: Message> Sending<'a, M> {
                     any_bytes |= is_bytes;
                 }
                 Err(cause) => {
-                    self.ledger.stats().refused += 1;
+                    self.refused += 1;
                     self.refusal.get_or_insert(cause);
                 }
             }
@@ -113,9 +116,19 @@ impl<'a, M: Message> Sending<'a, M> {
         self.is_counted
     }
 
-    /// The first refusal, if there is one.
+    /// Counts what was refused. The first refusal, if there is one, for the caller to say.
     pub(crate) fn finish(self) -> Option<zenoh::Error> {
+        if self.refused > 0 {
+            self.ledger.stats().refused += self.refused;
+        }
         self.refusal
+    }
+
+    /// As [`finish`](Self::finish), for the next message to say.
+    fn finish_late(self) {
+        if let Some(cause) = self.refusal {
+            self.ledger.late(Late::Refused(cause, self.refused));
+        }
     }
 }
 
@@ -147,9 +160,7 @@ impl<M: Message> Rest<M> {
             self.ledger.late(Late::Encode(error));
         }
         let inboxes = std::mem::take(&mut sending.inboxes);
-        if let Some(cause) = sending.finish() {
-            self.ledger.late(Late::Refused(cause));
-        }
+        sending.finish_late();
         // The publisher's lock may be held, where there is no lane.
         later(move || drop(inboxes));
     }
