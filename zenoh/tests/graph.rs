@@ -252,7 +252,7 @@ fn a_change_ends_waiting() {
             .create_publisher::<Text>("t", QosProfile::default())
             .unwrap();
         assert!(waiting.join().unwrap());
-        future.join().unwrap();
+        assert!(future.join().unwrap());
     });
     assert_ne!(graph.revision(), seen);
 }
@@ -276,6 +276,7 @@ fn a_closed_session_ends_waiting() {
         future.join().unwrap();
     });
     assert!(!graph.wait_for_change(graph.revision(), Duration::MAX));
+    assert!(!block_on(graph.changed(graph.revision())));
 }
 
 #[test]

@@ -306,16 +306,17 @@ impl Shared {
         true
     }
 
-    /// As [`Shared::wait_until`], for a future, which is ready too when the session is closed.
+    /// As [`Shared::wait_until`], for a future.
     fn poll_until(
         &self,
         waiter: Waiter,
         context: &mut std::task::Context<'_>,
         holds: impl Fn(&State, u64) -> bool,
-    ) -> Poll<()> {
+    ) -> Poll<bool> {
         let state = self.lock();
-        if holds(&state, self.revision()) || state.is_closed {
-            return Poll::Ready(());
+        let holds = holds(&state, self.revision());
+        if holds || state.is_closed {
+            return Poll::Ready(holds);
         }
         // With the lock held: no change comes between looking and asking to be woken.
         let replaced = self.lock_wakers().add(waiter, context.waker());

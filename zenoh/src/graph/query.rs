@@ -211,13 +211,13 @@ impl Graph {
             .wait_until(timeout, |_, revision| revision != seen)
     }
 
-    /// As [`Graph::wait_for_change`], as a future for any executor, without a limit of time; it ends too when the session is closed.
-    pub async fn changed(&self, seen: u64) {
+    /// As [`Graph::wait_for_change`], as a future for any executor, without a limit of time: false when the session is closed.
+    pub async fn changed(&self, seen: u64) -> bool {
         let shared = &*self.shared;
         wait_in(shared, |waiter, context| {
             shared.poll_until(waiter, context, |_, revision| revision != seen)
         })
-        .await;
+        .await
     }
 
     /// The tokens that are not in this graph although they are in the domain.
