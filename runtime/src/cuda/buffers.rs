@@ -5,8 +5,6 @@ use std::sync::Arc;
 use super::access::{AccessError, Keep, ReadHandle, WriteHandle, copy_device, register};
 use super::backend::CudaBackend;
 use super::descriptor::CudaRsBufferDescriptor;
-#[cfg(feature = "tch")]
-use super::driver::Device;
 use super::driver::DeviceUuid;
 use super::storage::{CudaStorage, Held, StorageRef};
 use super::stream::CudaStream;
@@ -19,18 +17,15 @@ use crate::host::HostMapping;
 impl CudaBackend {
     /// The backend that a buffer's memory belongs to here, and the device that reads it; `None` for memory of the host.
     #[cfg(feature = "tch")]
-    pub(crate) fn of(buffer: &Buffer<u8>) -> Option<(Self, Device)> {
-        let storage = StorageRef::new(Arc::clone(buffer.storage()?))?;
-        let storage = storage.get()?;
+    pub(crate) fn of(buffer: &Buffer<u8>) -> Option<(Self, DeviceUuid)> {
+        let storage: &CudaStorage = buffer.storage()?.as_any().downcast_ref()?;
         let backend = Self {
             inner: Arc::clone(&storage.inner),
         };
-        let memorys = storage.held.context().device().clone();
-        let opened = backend.devices().any(|device| *device == memorys);
-        let device = if opened {
-            memorys
-        } else {
-            backend.devices().next()?.clone()
+        let memorys = storage.held.context().device().uuid();
+        let device = match backend.domain(memorys) {
+            Ok(_) => memorys,
+            Err(_) => backend.devices().next()?.uuid(),
         };
         Some((backend, device))
     }

@@ -30,12 +30,14 @@ pub(super) struct OnDevice {
 
 /// The device that a buffer's memory is read on; `None` for memory that is not on one.
 pub(super) fn reach(data: &Buffer<u8>) -> Option<Result<OnDevice, TorchError>> {
-    let (backend, device) = CudaBackend::of(data)?;
-    let stream = current_stream(&backend, &device);
+    let (backend, uuid) = CudaBackend::of(data)?;
+    let device = backend.devices().find(|device| device.uuid() == uuid)?;
+    let index = device.ordinal();
+    let stream = current_stream(&backend, device);
     Some(stream.map(|stream| OnDevice {
         backend,
         stream,
-        index: device.ordinal(),
+        index,
     }))
 }
 
