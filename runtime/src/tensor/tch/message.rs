@@ -1,6 +1,8 @@
 //! Tensors of torch as messages: memory for torch to write to, copies into any memory, and tensors that are given away.
 
+use core::ptr::slice_from_raw_parts_mut;
 use core::slice;
+use std::alloc;
 
 use ::tch::{Kind, Tensor};
 
@@ -34,12 +36,30 @@ pub fn allocate_tensor_msg<M: TensorMessage>(
 ) -> Result<M, TorchError> {
     let dtype = DType::try_from(kind)?;
     let backend = choose_backend(backends, backend)?;
-    if backend == CPU {
-        return Ok(M::zeros(dtype, shape)?);
-    }
     let shape = shape.into();
-    let data = allocate(backends, backend, byte_len(dtype, &shape)?, Place::Host)?;
+    let len = byte_len(dtype, &shape)?;
+    let data = if backend == CPU {
+        zeros(len)?.into()
+    } else {
+        allocate(backends, backend, len, Place::Host)?
+    };
     Ok(M::from_parts(dtype, shape, Vec::new(), 0, data))
+}
+
+/// A vector of zeros that nobody writes twice: where it is large, its pages are zero when torch first writes to them.
+fn zeros(len: usize) -> Result<Vec<u8>, TensorError> {
+    let layout = alloc::Layout::array::<u8>(len).map_err(|_| TensorError::TooLarge)?;
+    if len == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the size is not zero.
+    let start = unsafe { alloc::alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(TensorError::TooLarge);
+    }
+    // SAFETY: from the global allocator, as a slice of so many bytes has it; all of them are zero, and nobody else has them.
+    let bytes = unsafe { Box::from_raw(slice_from_raw_parts_mut(start, len)) };
+    Ok(bytes.into_vec())
 }
 
 /// Memory of a backend other than `cpu`, to be written from that place: on the same device, or where that one copies to at full speed.
@@ -129,6 +149,7 @@ pub fn from_output_tensor_msg<M: TensorMessage>(message: &mut M) -> Result<Tenso
 /// Memory of `cpu` is the message's own, fresh from the system: where that counts, [`copy_to_tensor_msg`] writes a message again. The
 /// other backends use their blocks again, so that a new message costs no more there. A block of shared memory is registered with
 /// CUDA when a GPU first copies to it, which takes longer than that copy, and copies to it have the speed of the link from then on.
+/// A tensor on the host goes to a GPU as torch itself copies it: at that speed if its memory is pinned.
 ///
 /// # Errors
 /// As [`allocate_tensor_msg`]; [`TorchError::NotStrided`] for a sparse tensor, [`TorchError::Type`] for a quantised one.
