@@ -202,7 +202,12 @@ pub(super) fn adopt(
     (address, len): (usize, usize),
     index: i32,
 ) -> Result<Buffer<u8>, TorchError> {
-    let cuda = backend(backends).ok_or_else(|| TorchError::NoMemory("cpu".to_owned()))?;
+    let cuda = backend(backends).ok_or_else(|| {
+        TorchError::NoCuda(
+            "memory of a GPU needs a backend `cuda_rs`, and none is registered; `to_tensor_msg` copies the tensor to the host"
+                .to_owned(),
+        )
+    })?;
     let device = cuda.devices().find(|device| device.ordinal() == index);
     let device = device.ok_or_else(|| {
         TorchError::NoCuda(format!("the backend did not open torch's device {index}"))
