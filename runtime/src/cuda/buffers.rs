@@ -40,6 +40,13 @@ impl CudaBackend {
         Ok(self.inner.register(self.context(device)?, mapping)?)
     }
 
+    /// Whether a device copies from this address of the host at the speed of its link.
+    #[cfg(feature = "tch")]
+    pub(crate) fn is_pinned(&self, device: DeviceUuid, address: usize) -> bool {
+        let context = self.context(device);
+        context.is_ok_and(|context| context.is_pinned(address))
+    }
+
     /// An unwritten buffer of `len` bytes on the first device.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ fn best(backends: &BackendRegistry) -> &str {
 }
 
 /// Host memory that processes share; the first in alphabetical order.
-fn host(backends: &BackendRegistry) -> Option<&str> {
+pub(super) fn host(backends: &BackendRegistry) -> Option<&str> {
     backends.names().find(|name| backends.has_host_pool(name))
 }
 

@@ -150,6 +150,41 @@ fn shared_memory_that_the_gpu_copies_to_is_registered_with_it() {
 }
 
 #[test]
+fn large_tensors_of_the_host_go_to_the_gpu_by_shared_memory() {
+    let rows = Tensor::arange(1 << 20, (Kind::Float, Device::Cpu)).reshape([1 << 10, 1 << 10]);
+    let made = |shm: ShmBackend, tensors: &[Tensor]| {
+        let mut side = Side::new()?;
+        side.backends.register(Arc::new(shm.clone())).unwrap();
+        let _guard = StreamGuard::new(&side.stream).unwrap();
+        for tensor in tensors {
+            let expected = bytes(tensor);
+            let message: Message = to_tensor_msg(&side.backends, tensor, Some("cuda_rs")).unwrap();
+            let _ = tensor.shallow_clone().zero_(); // it was copied before
+            assert_eq!(message.data.backend_type(), "cuda_rs");
+            assert_eq!(message.shape, tensor.size());
+            let copy = from_input_tensor_msg(&message).unwrap();
+            assert_eq!((bytes(&copy), copy.device()), (expected, GPU));
+        }
+        Some(shm.stats().made)
+    };
+    let several: Vec<_> = (0..6)
+        .map(|round| match round % 2 {
+            0 => &rows + round,
+            _ => (&rows + round).tr(),
+        })
+        .collect();
+    let Some(blocks) = made(ShmBackend::new().unwrap(), &several) else {
+        return;
+    };
+    assert!(blocks > 0);
+    // Memory that is pinned goes directly, and what there is no shared memory for.
+    let pinned = rows.pin_memory(GPU);
+    assert_eq!(made(ShmBackend::new().unwrap(), &[pinned]), Some(0));
+    let few = ShmBackend::builder().max_bytes(1 << 20).build().unwrap();
+    assert_eq!(made(few, &[&rows + 1]), Some(0));
+}
+
+#[test]
 fn elements_that_are_not_aligned_are_copied_and_not_viewed() {
     let Some(side) = Side::new() else { return };
     let tensor = Tensor::arange(16, (Kind::Uint8, GPU));

@@ -70,6 +70,8 @@ pub(super) const POINTER_MAPPING_SIZE: c_int =
 pub(super) const POINTER_MAPPING_START: c_int =
     sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR as c_int;
 pub(super) const MEMORY_TYPE_DEVICE: c_uint = sys::CUmemorytype::CU_MEMORYTYPE_DEVICE as c_uint;
+#[cfg(feature = "tch")]
+pub(super) const MEMORY_TYPE_HOST: c_uint = sys::CUmemorytype::CU_MEMORYTYPE_HOST as c_uint;
 
 /// `CU_STREAM_WAIT_VALUE_GEQ` and `CU_STREAM_WRITE_VALUE_DEFAULT`, with its barrier.
 pub(super) const WAIT_AT_LEAST: c_uint =

@@ -7,6 +7,24 @@ use super::context::Context;
 use super::error::CudaError;
 
 impl Context {
+    /// Whether the driver knows of memory of the host at this address, which it does of what is pinned.
+    #[cfg(feature = "tch")]
+    pub(crate) fn is_pinned(&self, address: usize) -> bool {
+        let Ok(_current) = self.enter() else {
+            return false; // the next call says why
+        };
+        let mut kind: c_uint = 0;
+        // SAFETY: for this attribute the driver writes one C integer, or gives an error for an address that it does not know.
+        let status = unsafe {
+            (self.driver.table.cuPointerGetAttribute)(
+                (&raw mut kind).cast(),
+                abi::POINTER_MEMORY_TYPE,
+                address as CUdeviceptr,
+            )
+        };
+        status == abi::SUCCESS && kind == abi::MEMORY_TYPE_HOST
+    }
+
     /// Refuses an address at which there is no memory of this context's device. How far the memory goes is not looked at.
     pub(crate) fn check_address(&self, address: CUdeviceptr) -> Result<(), CudaError> {
         let _current = self.enter()?;

@@ -9,13 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use ::tch::Tensor;
 
 use super::error::TorchError;
-use super::ffi::{self, Memory, Place};
+use super::ffi::{self, Description, Memory, Place};
 use super::input::{check_alignment, strides};
 use super::library::load_cuda;
 use crate::buffer::Buffer;
 use crate::cuda::{CudaBackend, CudaStream, Device};
 use crate::host::HostMapping;
 use crate::registry::BackendRegistry;
+use crate::tensor::choice::host;
 use crate::tensor::dtype::DType;
 use crate::tensor::error::TensorError;
 use crate::tensor::shape::Layout;
@@ -188,6 +189,35 @@ pub(super) fn register(
     };
     let device = cuda.devices().find(|device| device.ordinal() == index);
     Ok(device.map_or(Ok(()), |device| cuda.register_host(device.uuid(), mapping))?)
+}
+
+/// Fewer bytes go from the host to a device directly.
+const LARGE: usize = 1 << 20;
+
+/// The backend whose memory a tensor on the host goes to the first device through, as the device copies from there at the speed of its
+/// link, and torch's copy has the driver do so piece by piece. `None` where the direct way is as good or the only one.
+pub(super) fn way<'r>(
+    backends: &'r BackendRegistry,
+    cuda: &CudaBackend,
+    tensor: &Tensor,
+    is: &Description<'_>,
+    len: usize,
+) -> Option<&'r str> {
+    if is.place != Place::Host || len < LARGE {
+        return None;
+    }
+    let device = cuda.devices().next()?.uuid();
+    let is_pinned = cuda.is_pinned(device, tensor.data_ptr().addr());
+    host(backends).filter(|_| !is_pinned)
+}
+
+/// What is in memory of the host, on the first device, copied on torch's current stream there.
+pub(super) fn upload(cuda: &CudaBackend, data: &Buffer<u8>) -> Result<Buffer<u8>, TorchError> {
+    let device = cuda.devices().next();
+    let device =
+        device.ok_or_else(|| TorchError::NoCuda("the backend has no device".to_owned()))?; // never: it opened one
+    let read = cuda.from_input_buffer(data, &current_stream(cuda, device)?)?;
+    Ok(read.buffer().unwrap_or_default()) // never the default: a buffer was given
 }
 
 fn backend(backends: &BackendRegistry) -> Option<&CudaBackend> {

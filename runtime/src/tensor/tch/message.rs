@@ -149,7 +149,8 @@ pub fn from_output_tensor_msg<M: TensorMessage>(message: &mut M) -> Result<Tenso
 /// Memory of `cpu` is the message's own, fresh from the system: where that counts, [`copy_to_tensor_msg`] writes a message again. The
 /// other backends use their blocks again, so that a new message costs no more there. A block of shared memory is registered with
 /// CUDA when a GPU first copies to it, which takes longer than that copy, and copies to it have the speed of the link from then on.
-/// A tensor on the host goes to a GPU as torch itself copies it: at that speed if its memory is pinned.
+/// A large tensor on the host that is not pinned goes to a GPU by way of such blocks, if the program has shared memory, and the host does
+/// not wait for the GPU.
 ///
 /// # Errors
 /// As [`allocate_tensor_msg`]; [`TorchError::NotStrided`] for a sparse tensor, [`TorchError::Type`] for a quantised one.
@@ -168,6 +169,20 @@ pub fn to_tensor_msg<M: TensorMessage>(
     if backend == CPU {
         let data = to_vector(tensor, &described, len)?;
         return Ok(M::from_parts(dtype, shape, Vec::new(), 0, data.into()));
+    }
+    #[cfg(feature = "cuda")]
+    if let Some(cuda) = backends.backend(backend)
+        && let Some(pool) = cuda::way(backends, cuda, tensor, &described, len)
+    {
+        match to_tensor_msg::<M>(backends, tensor, Some(pool)) {
+            Ok(mut message) => {
+                let data = message.parts_mut().1;
+                *data = cuda::upload(cuda, data)?;
+                return Ok(message);
+            }
+            Err(TorchError::Allocate(_)) => {} // all of that memory is in use
+            Err(error) => return Err(error),
+        }
     }
     let data = allocate(backends, backend, len, described.place)?;
     let mut message = M::from_parts(dtype, shape, Vec::new(), 0, data);
