@@ -1,12 +1,12 @@
 //! A message of a tensor, an image, a cloud or a compressed image: one byte says which, the rest is the payload. What a tensor says is
-//! compared with the slow reference of the runtime's tests; images and clouds are read to the end; depth that can be decompressed is
+//! compared with the slow reference of the runtime's tests, and it comes back from DLPack as it was; images and clouds are read to the end; depth that can be decompressed is
 //! compressed once more and comes back as it was.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use rosidl_buffer_runtime::cdr;
 use rosidl_buffer_runtime::tensor::{
-    CompressedImageMessage as _, Compression, DType, ImageMessage as _, PointCloudMessage as _, TensorMessage as _, TensorView,
+    CompressedImageMessage as _, Compression, DType, DlTensor, ImageMessage as _, PointCloudMessage as _, TensorMessage as _, TensorView,
 };
 
 use messages::{Cloud, CompressedImage, Image, Tensor};
@@ -47,6 +47,14 @@ fuzz_target!(|bytes: &[u8]| {
             let Ok(message) = cdr::decode::<Tensor>(payload) else { return };
             let (layout, data) = message.parts();
             reference::check(layout, data);
+            let Ok(view) = message.tensor() else { return };
+            let Ok(tensor) = DlTensor::from_view(&view) else { return };
+            // SAFETY: of `into_raw`, used once; the data is never written.
+            let back = unsafe { DlTensor::from_raw(tensor.into_raw()) }.unwrap();
+            let back: Tensor = back.into_message().unwrap();
+            let seen = back.tensor().unwrap();
+            assert_eq!((seen.dtype(), seen.shape()), (view.dtype(), view.shape()));
+            assert_eq!(seen.bytes(), if view.is_empty() { Some(&[][..]) } else { view.bytes() });
         }
         1 => {
             let Ok(message) = cdr::decode::<Image>(payload) else { return };
