@@ -213,11 +213,12 @@ pub(super) fn way<'r>(
 
 /// What is in memory of the host, on the first device, copied on torch's current stream there.
 pub(super) fn upload(cuda: &CudaBackend, data: &Buffer<u8>) -> Result<Buffer<u8>, TorchError> {
+    let missing = |what: &str| TorchError::NoCuda(what.to_owned()); // never: it opened one, and copies into memory there
     let device = cuda.devices().next();
-    let device =
-        device.ok_or_else(|| TorchError::NoCuda("the backend has no device".to_owned()))?; // never: it opened one
+    let device = device.ok_or_else(|| missing("the backend has no device"))?;
     let read = cuda.from_input_buffer(data, &current_stream(cuda, device)?)?;
-    Ok(read.buffer().unwrap_or_default()) // never the default: a buffer was given
+    let copied = read.buffer();
+    copied.ok_or_else(|| missing("the backend gave no memory of the device"))
 }
 
 fn backend(backends: &BackendRegistry) -> Option<&CudaBackend> {
