@@ -24,14 +24,20 @@ fn ends() -> &'static Ends {
     static ENDS: OnceLock<Ends> = OnceLock::new();
     ENDS.get_or_init(|| {
         // Descriptors that nobody takes must not be waited for.
-        let writer = ShmBackend::builder().max_blocks(2 * MOST + 2).pending_deadline(Duration::ZERO);
+        let writer = ShmBackend::builder()
+            .max_blocks(2 * MOST + 2)
+            .pending_deadline(Duration::ZERO);
         let writer = writer.build().unwrap();
         let reader = ShmBackend::new().unwrap();
         let soon = Duration::from_secs(10);
         reader.connect(&writer.backend_metadata(), soon).unwrap();
         let name = reader.backend_metadata();
         assert!(writer.wait_for_reader(&name, soon));
-        Ends { writer, reader, name }
+        Ends {
+            writer,
+            reader,
+            name,
+        }
     })
 }
 
@@ -52,7 +58,11 @@ impl Drop for Taken {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ends { writer, reader, name } = ends();
+    let Ends {
+        writer,
+        reader,
+        name,
+    } = ends();
     let mut sent: Vec<(ShmBufferDescriptor, Vec<u8>)> = Vec::new();
     let mut held: Vec<Taken> = Vec::new();
     let mut mark = 0_u8;
@@ -62,8 +72,12 @@ fuzz_target!(|bytes: &[u8]| {
             0 if sent.len() < MOST => {
                 mark = mark.wrapping_add(1);
                 let frame = vec![mark; 1 + 40 * usize::from(argument)];
-                let Ok(buffer) = writer.to_buffer(&frame) else { continue };
-                let descriptor = writer.create_descriptor(buffer.storage().unwrap(), name).unwrap();
+                let Ok(buffer) = writer.to_buffer(&frame) else {
+                    continue;
+                };
+                let descriptor = writer
+                    .create_descriptor(buffer.storage().unwrap(), name)
+                    .unwrap();
                 sent.extend(descriptor.map(|descriptor| (descriptor, frame)));
             }
             1 if which < sent.len() => {
@@ -98,7 +112,9 @@ fuzz_target!(|bytes: &[u8]| {
             4 if which < sent.len() => writer.retract_descriptor(sent[which].0.clone(), name),
             5 => drop(writer.trim(Duration::ZERO)),
             6 => {
-                if let Ok(descriptor) = cdr::decode::<ShmBufferDescriptor>(&bytes[3 * (index + 1)..]) {
+                if let Ok(descriptor) =
+                    cdr::decode::<ShmBufferDescriptor>(&bytes[3 * (index + 1)..])
+                {
                     assert!(reader.read(&descriptor).is_err(), "nobody made this");
                 }
                 break;
