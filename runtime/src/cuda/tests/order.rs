@@ -1,5 +1,6 @@
 //! Order between processes: a reader's stream waits on the device for what the writer's stream has not done yet.
 
+use core::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::driver::{Event, Progress, Stream};
@@ -7,6 +8,7 @@ use super::super::memory::{CudaMemory, Words, Written};
 use super::kernels::{Kernels, words};
 use super::peer::Peer;
 use super::{CELL, gpu};
+use crate::ipc::lease::Lease;
 use crate::ipc::memory::{Created, Memory as _};
 use crate::ipc::wire::ToReader;
 
@@ -80,17 +82,25 @@ fn a_block_is_imported_in_its_own_process() {
 
 #[test]
 fn a_reader_learns_without_waiting_when_its_own_work_is_done() {
-    let Some((context, _)) = gpu() else { return };
-    let kernels = Kernels::load(&context);
+    let Some((context, memory)) = gpu() else {
+        return;
+    };
     let stream = Stream::new(&context).unwrap();
     let end = Event::local(&context).unwrap();
     assert_eq!(end.query(), Ok(Progress::Done), "not recorded yet");
-    kernels.spin(&stream, Duration::from_millis(100));
+    // Its work lasts until a word is written, which nobody does but this test, on the host.
+    let fd = || memory.common().unwrap().try_clone_to_owned().unwrap();
+    let (by_hand, words) = (
+        Lease::open(fd()).unwrap(),
+        memory.import_common(fd()).unwrap(),
+    );
+    words.word(CELL).unwrap().wait(&stream, 1).unwrap();
     end.record(&stream).unwrap();
     assert_eq!(end.query(), Ok(Progress::Running));
+    by_hand.cell(CELL).unwrap().store(1, Ordering::Release);
     let start = Instant::now();
     while end.query() == Ok(Progress::Running) {
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < SOON);
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(end.query(), Ok(Progress::Done));
