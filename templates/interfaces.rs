@@ -3,18 +3,7 @@
 
 /// Interfaces of the package `{{ package.name }}`.
 #[allow(
-    dead_code,
-    missing_docs,
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    unreachable_pub,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::nursery,
-    clippy::pedantic,
-    rustdoc::all
+{% include "lints.rs" %}
 )]
 {%- if package.folder != package.module %}
 #[path = "{{ package.folder }}/mod.rs"]
