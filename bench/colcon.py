@@ -2,20 +2,22 @@
 
     colcon/check && target/colcon/venv/bin/python bench/colcon.py target/colcon [--peer FOLDER]... [--runs 3]
 
-Workspaces with no generator, with ours and with each peer (the ament package of another generator) are built once by colcon; a
-program that CMake starts the generators' own commands with takes their CPU time. Then, for each package in turns, CMake configures,
-builds with nothing to do and installs again; the least CPU time of the runs counts, less that of the workspace with no generator. Together that is
-a generator's share. Of Debian's generator for C there is only the time of its own commands, as its code is compiled too.
+Workspaces with no generator, with ours and with each peer (the ament package of another generator) are built once by colcon. Then, in
+each run and for each package in turns: what the generator wrote is removed and made again, where a program with which CMake starts
+its commands takes their CPU time; CMake installs, builds and installs again with nothing to do, and configures, of which the time in the
+workspace with no generator is taken off. Medians of the runs count; commands, configuring and installing are a generator's share.
 
-rosidl_generator_rs is in no registry. The least that it can take is measured: Python starts for each package, and rosidl_parser reads its
-files, which every generator of ROS 2 in Python does before it writes anything.
+The least that a generator in Python can take is measured as well: Python starts for each package, and rosidl_parser reads its files,
+which every one of ROS 2's does before it writes anything.
 """
 
 import argparse
+import collections
 import os
 import re
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +27,9 @@ sys.path.insert(0, str(REPOSITORY / "colcon/test"))
 
 import check  # noqa: E402
 import standard  # noqa: E402
-from workspace import Workspace, interfaces  # noqa: E402
+from workspace import Failure, Workspace, expect, interfaces  # noqa: E402
 
 OURS = "rosidl_generator_buffer_rs"
-C = "rosidl_generator_c"
 LAUNCH = 'set_property(GLOBAL PROPERTY RULE_LAUNCH_CUSTOM "{python} {timer} {log}")\n'
 TIMER = """import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
@@ -44,7 +45,9 @@ from rosidl_pycommon import expand_template, read_generator_arguments
 for pair in read_generator_arguments(sys.argv[1])["idl_tuples"]:
     parse_idl_file(IdlLocator(*pair.rsplit(":", 1)))
 """
-STEPS = {"configure": ["cmake", "."], "build": ["cmake", "--build", "."], "install": ["cmake", "--install", "."]}
+BUILD, INSTALL = ["cmake", "--build", "."], ["cmake", "--install", "."]
+# After the files were made anew; CMake last, as what it writes lets the next build do something.
+STEPS = {"install": INSTALL, "build again": BUILD, "install again": INSTALL, "configure": ["cmake", "."]}
 
 
 def cpu_of(action):
@@ -59,25 +62,43 @@ class Side:
     """A workspace with one generator, or none."""
 
     def __init__(self, name, root, base, packages):
-        log = root / "commands.txt"
+        self.name = name
+        self.log = root / "commands.txt"
         shutil.rmtree(root, ignore_errors=True)
         include = root / "launch.cmake"
         args = [f"-DROSIDL_GENERATORS={name}", f"-DCMAKE_PROJECT_INCLUDE={include}"]
         self.ws = Workspace(root, base.env, underlays=[base.install], cmake_args=args)
         (root / "timer.py").write_text(TIMER)
-        include.write_text(LAUNCH.format(python=sys.executable, timer=root / "timer.py", log=log))
+        include.write_text(LAUNCH.format(python=sys.executable, timer=root / "timer.py", log=self.log))
         for package in packages:
             self.ws.add_interfaces(package)
         self.ws.build("--executor", "sequential")
-        # CPU seconds of the generator's own commands; later builds, after CMake configured again, are not counted.
-        lines = log.read_text().replace(str(root), "").splitlines() if log.exists() else []
-        self.own = sum(float(line.split()[0]) for line in lines if re.search(rf"\b{name}\b", line))
+
+    def generate(self, package):
+        """CPU seconds of the generator's own commands for a package."""
+        if not self.name:
+            return 0.0
+        written = self.ws.root / "build" / package / self.name
+        expect(written.is_dir(), f"{self.name} wrote nothing to {written}")
+        shutil.rmtree(written)
+        self.log.unlink(missing_ok=True)
+        self.step(package, BUILD)
+        # Other commands of the build name other packages; the workspace's path may name this one.
+        lines = self.log.read_text().replace(str(self.ws.root), "").splitlines() if self.log.exists() else []
+        times = [float(line.split()[0]) for line in lines if re.search(rf"\b{self.name}\b", line)]
+        expect(times and written.is_dir(), f"{package} was not generated anew by {self.name}")
+        return sum(times)
 
     def step(self, package, command):
-        """CPU seconds of one step of a package, done again with nothing changed."""
+        """CPU seconds of one step of a package."""
         env = self.ws.env | {"AMENT_PREFIX_PATH": self.prefixes, "CMAKE_PREFIX_PATH": self.prefixes}
         folder = self.ws.root / "build" / package
-        return cpu_of(lambda: subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True))
+
+        def run():
+            done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)
+            expect(done.returncode == 0, f"{command} failed in {folder}:\n{done.stdout}{done.stderr}")
+
+        return cpu_of(run)
 
     @property
     def prefixes(self):
@@ -114,29 +135,36 @@ def main():
     packages = sorted(path for path in (REPOSITORY / "msg").iterdir() if path.is_dir())
     names = ["", OURS, *(peer.name for peer in options.peer)]
     sides = {name: Side(name, folder / "bench" / (name or "none"), base, packages) for name in names}
-    least = {}
-    for package in packages:
-        for step, command in STEPS.items():
-            for _ in range(options.runs):
-                for name, side in sides.items():
-                    key = (name, package.name, step)
-                    least[key] = min(least.get(key, float("inf")), side.step(package.name, command))
-    python = min(cpu_of(lambda: read_in_python(sides[OURS].ws)) for _ in range(options.runs))
+    totals = [one_run(sides, [package.name for package in packages]) for _ in range(options.runs)]
+    python = statistics.median(cpu_of(lambda: read_in_python(sides[OURS].ws)) for _ in range(options.runs))
 
     count = sum(len(interfaces(package)) for package in packages)
     print(f"{count} interfaces in {len(packages)} packages, {options.runs} runs, {os.cpu_count()} cores, CPU seconds\n")
     print("| generator | own commands | configure | install | share of a fresh build | again, ms for each package |")
     print("|---|---|---|---|---|---|")
     for name in names[1:]:
-        more = {step: sum(least[name, package.name, step] - least["", package.name, step] for package in packages) for step in STEPS}
-        own = sides[name].own
-        share = own + more["configure"] + more["install"]
-        again = (more["build"] + more["install"]) / len(packages) * 1000
-        print(f"| {name} | {own:.2f} | {more['configure']:.2f} | {more['install']:.2f} | {share:.2f} | {again:.0f} |")
-    print(f"| Python reads the files, no more | {python:.2f} | | | {python:.2f} | |", flush=True)
-    c = Side(C, folder / "bench/c", base, packages)
-    print(f"| {C} | {c.own:.2f} | | | | |")
+        runs = [{step: run[name, step] - run["", step] for step in ("generate", *STEPS)} for run in totals]
+        median = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
+        share = statistics.median(run["generate"] + run["configure"] + run["install"] for run in runs)
+        again = statistics.median(run["build again"] + run["install again"] for run in runs) / len(packages) * 1000
+        print(f"| {name} | {median['generate']:.2f} | {median['configure']:.2f} | {median['install']:.2f} | {share:.2f} | {again:.0f} |")
+    print(f"| Python reads the files, no more | {python:.2f} | | | {python:.2f} | |")
+
+
+def one_run(sides, packages):
+    """CPU seconds of all packages together, by side and step."""
+    totals = collections.defaultdict(float)
+    for package in packages:
+        for name, side in sides.items():
+            totals[name, "generate"] += side.generate(package)
+        for step, command in STEPS.items():
+            for name, side in sides.items():
+                totals[name, step] += side.step(package, command)
+    return totals
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"FAILED: {failure}")
