@@ -110,3 +110,8 @@ def not_installed(base, root):
     expect(not ws.crate("hidden_msgs").exists(), "SKIP_INSTALL installs a crate")
     expect(not ws.marker("hidden_msgs").exists(), "SKIP_INSTALL registers a crate")
     expect(ws.marker("linted_msgs").is_file(), "ADD_LINTER_TESTS prevents the crate")
+
+    test = ["ctest", "--output-on-failure", "-R", "linted_msgs__rosidl_generator_buffer_rs__check"]
+    expect_in("100% tests passed, 0 tests failed out of 1", ws.run(test, cwd=ws.root / "build/linted_msgs"))
+    (ws.src / "linted_msgs/msg/Linted.msg").write_text("uint8[] Data\n")
+    expect_in("field names are lower case", ws.run(test, cwd=ws.root / "build/linted_msgs", fails=True))

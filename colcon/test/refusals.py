@@ -19,18 +19,25 @@ def nothing_of(ws, package):
 
 
 def interfaces(base, root):
-    """A file that ROS 2 refuses, and one that it takes and we refuse: both named with their place."""
+    """A file that ROS 2 refuses, one that it takes and we refuse, a package that its own does not name: all named with their place."""
     ws = fresh(root, base)
     add_generators(ws, base)
     ws.add_texts("theirs_msgs", {"msg/Wrong.msg": "int32 UpperCase\n"})
     ws.add_texts("ours_msgs", {"msg/Good.msg": "int32 x\n", "msg/Wrong.msg": "int32 x\nMissing y\n"})
-    ws.build("--packages-skip", "theirs_msgs", "ours_msgs", sourced=False)
+    ws.add_texts("alone_msgs", {"msg/Alone.msg": "int32 x\nstd_msgs/Header header\n"}, depends=[])
+    ws.build("--packages-skip", "theirs_msgs", "ours_msgs", "alone_msgs", sourced=False)
     expect_in("UpperCase", ws.build("--packages-select", "theirs_msgs", fails=True))
     nothing_of(ws, "theirs_msgs")
     output = ws.build("--packages-select", "ours_msgs", fails=True)
     expect_in("there is no message `Missing` in the package `ours_msgs`", output)
     expect_in("Wrong.msg:2:1", output)
     nothing_of(ws, "ours_msgs")
+
+    output = ws.build("--packages-select", "alone_msgs", fails=True)
+    expect_in("there is no package `std_msgs`", output)
+    expect_in("find_package()", output)
+    expect_in("Alone.msg:2:1", output)
+    nothing_of(ws, "alone_msgs")
 
     wrong = ws.src / "ours_msgs/msg/Wrong.msg"
     wrong.write_text("int32 x\nGood y\n")

@@ -178,9 +178,8 @@ class Workspace:
 
 def tell_cargo(ws, program, folder):
     """What the page says for Cargo outside colcon: the installed crates in the configuration of a package."""
-    lines = ws.run([program, "cargo-config"], cwd=folder).splitlines(keepends=True)
     (folder / ".cargo").mkdir(exist_ok=True)
-    (folder / ".cargo/config.toml").write_text("".join(line for line in lines if not line.startswith("buffer_node ")))
+    (folder / ".cargo/config.toml").write_text(ws.run([program, "cargo-config"], cwd=folder))
 
 
 def state(*folders):

@@ -88,6 +88,10 @@ enum Command {
         /// The package's `package.xml`, which has the crate's version and licence.
         #[arg(long, value_name = "FILE")]
         package_xml: Option<PathBuf>,
+        /// Written anew by every run that goes well, the last of all files: what CMake compares with the
+        /// times of what was read.
+        #[arg(long, value_name = "FILE")]
+        stamp: Option<PathBuf>,
     },
     /// Write such crates for packages that are installed in the prefixes of `AMENT_PREFIX_PATH` and have
     /// none, because they were built without `rosidl_generator_buffer_rs`.
@@ -109,7 +113,7 @@ enum Command {
         out: PathBuf,
     },
     /// Print a `.cargo/config.toml` with which Cargo finds the crates of the prefixes in
-    /// `AMENT_PREFIX_PATH`, outside of colcon.
+    /// `AMENT_PREFIX_PATH`, outside of colcon. Call it in the folder of the package that is built.
     CargoConfig {
         /// A package whose crate is used; those that it needs come along. Without it, all that are there,
         /// and what is not used is noted in `Cargo.lock`.
@@ -268,8 +272,13 @@ fn run(command: Command) -> Result<Done, Error> {
         Command::Ament {
             generator_arguments_file,
             package_xml,
+            stamp,
         } => {
-            let report = ament::generate(&generator_arguments_file, package_xml.as_deref())?;
+            let report = ament::generate(
+                &generator_arguments_file,
+                package_xml.as_deref(),
+                stamp.as_deref(),
+            )?;
             let output = counts(&report);
             Ok(Done { report, output })
         }
@@ -289,7 +298,9 @@ fn run(command: Command) -> Result<Done, Error> {
             Ok(Done::told(format!("crates: {}\n", names.join(", "))))
         }
         Command::CargoConfig { packages } => {
-            ament::cargo_config(&ament_prefixes(), &packages).map(Done::told)
+            // A folder that cannot be told is that of no package.
+            let folder = std::env::current_dir().unwrap_or_default();
+            ament::cargo_config(&ament_prefixes(), &packages, &folder).map(Done::told)
         }
     }
 }

@@ -94,7 +94,7 @@ impl Build {
         let arguments = self.path("arguments.json");
         fs::write(&arguments, self.arguments.to_string()).unwrap();
         let manifest = self.path("src/demo_msgs/package.xml");
-        ament::generate(&arguments, Some(&manifest))
+        ament::generate(&arguments, Some(&manifest), Some(&self.path("build/stamp")))
     }
 
     /// What was written, by path.
@@ -132,6 +132,33 @@ fn the_crate_of_a_package() {
     assert_eq!(
         (again.files_written(), again.files_unchanged()),
         (0, written.len())
+    );
+}
+
+#[test]
+fn the_stamp_has_the_time_of_the_last_run_that_went_well() {
+    let build = Build::new();
+    let stamp = build.path("build/stamp");
+    let message = build.path("src/demo_msgs/msg/Frame.msg");
+    let right = fs::read_to_string(&message).unwrap();
+    fs::write(&message, "uint8 Wrong\n").unwrap();
+    build.run().unwrap_err();
+    assert!(!stamp.exists());
+    fs::write(&message, right).unwrap();
+    build.run().unwrap();
+    // As if the files had been touched since: nothing is written, and the next run has nothing to do.
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    let old = fs::File::options().write(true).open(&stamp).unwrap();
+    old.set_modified(long_ago).unwrap();
+    assert_eq!(build.run().unwrap().files_written(), 0);
+    let time = fs::metadata(&stamp).unwrap().modified().unwrap();
+    assert!(time >= fs::metadata(&message).unwrap().modified().unwrap());
+    fs::remove_file(&stamp).unwrap();
+    fs::create_dir(&stamp).unwrap();
+    let error = told(&build.run().unwrap_err());
+    assert!(
+        error.contains("cannot write") && error.contains("stamp"),
+        "{error}"
     );
 }
 
@@ -203,10 +230,13 @@ fn nothing_is_written_if_something_is_wrong() {
     let mut build = Build::new();
     build.arguments["ros_interface_dependencies"] = json!([]);
     let error = told(&build.run().unwrap_err());
-    assert!(
-        error.contains("std_msgs") && error.contains("Frame.msg"),
-        "{error}"
-    );
+    for part in [
+        "there is no package `std_msgs`",
+        "Frame.msg",
+        "DEPENDENCIES of rosidl_generate_interfaces()",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
     let build = Build::new();
     file(
         &build.path("src/demo_msgs"),
@@ -230,7 +260,7 @@ fn nothing_is_written_if_something_is_wrong() {
     );
     assert!(build.written().is_empty());
     let missing = build.path("missing.json");
-    let error = told(&ament::generate(&missing, None).unwrap_err());
+    let error = told(&ament::generate(&missing, None, None).unwrap_err());
     assert!(
         error.contains("missing.json") && error.contains("configure the package again"),
         "{error}"
@@ -277,7 +307,7 @@ fn crates_for_packages_that_were_built_without_us() {
     assert!(code.contains("::std_msgs_buffer::msg::Header"), "{code}");
     let done = generate(&[]).unwrap();
     assert_eq!(done.packages, ["other_msgs", "sensor_msgs", "std_msgs"]);
-    let config = ament::cargo_config(&prefixes, &["sensor_msgs".to_owned()]).unwrap();
+    let config = ament::cargo_config(&prefixes, &["sensor_msgs".to_owned()], &out).unwrap();
     let names: Vec<_> = config
         .lines()
         .filter_map(|line| Some(line.split_once(" = ")?.0))
@@ -292,56 +322,6 @@ fn crates_for_packages_that_were_built_without_us() {
     );
     let error = told(&generate(&["sensor_msg"]).unwrap_err());
     assert!(error.contains("did you mean `sensor_msgs`?"), "{error}");
-}
-
-#[test]
-fn where_cargo_finds_the_crates() {
-    let folder = tempfile::tempdir().unwrap();
-    let [first, second] = ["first", "second+1"].map(|name| folder.path().join(name));
-    for (prefix, name, manifest) in [
-        (
-            &first,
-            "a_buffer",
-            "[dependencies]\nb_buffer = '*'\nserde = '1'",
-        ),
-        (&second, "a_buffer", ""),
-        (&second, "b_buffer", ""),
-        (&second, "unused", ""),
-    ] {
-        file(
-            prefix,
-            &format!("share/ament_index/resource_index/rust_packages/{name}"),
-            "",
-        );
-        file(prefix, &format!("share/{name}/rust/Cargo.toml"), manifest);
-    }
-    // Left over: there is no such crate.
-    file(
-        &first,
-        "share/ament_index/resource_index/rust_packages/gone",
-        "",
-    );
-    let prefixes = [first.clone(), second.clone()];
-    let line = |name: &str, prefix: &Path| {
-        format!(
-            "{name} = {{ path = \"{}/share/{name}/rust\" }}\n",
-            prefix.display()
-        )
-    };
-    let head =
-        "# Crates of ROS 2 packages, by `rosidl_buffer_gen cargo-config`.\n[patch.crates-io]\n";
-    let used = line("a_buffer", &first) + &line("b_buffer", &second);
-    let all = format!("{head}{used}{}", line("unused", &second));
-    assert_eq!(ament::cargo_config(&prefixes, &[]).unwrap(), all);
-    let some = ament::cargo_config(&prefixes, &["a".to_owned()]).unwrap();
-    assert_eq!(some, format!("{head}{used}"));
-    let error = |prefixes: &[PathBuf], packages: &[String]| {
-        told(&ament::cargo_config(prefixes, packages).unwrap_err())
-    };
-    assert!(error(&[], &[]).contains("AMENT_PREFIX_PATH names no prefix"));
-    let nothing = folder.path().join("nothing");
-    assert!(error(&[nothing], &[]).contains("no Rust crates are installed in"));
-    assert!(error(&prefixes, &["c".to_owned()]).contains("there is no Rust crate of `c` in"));
 }
 
 #[test]

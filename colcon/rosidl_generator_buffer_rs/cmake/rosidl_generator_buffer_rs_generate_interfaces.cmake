@@ -12,17 +12,19 @@ endif()
 set(_buffer_rs_crate "${PROJECT_NAME}_buffer")
 set(_buffer_rs_dir "${CMAKE_CURRENT_BINARY_DIR}/rosidl_generator_buffer_rs")
 
-# What is installed for the packages below this one.
+# What is installed for the packages below this one. The program wants to know where each lies, for which one file will do.
 set(_buffer_rs_dependencies "")
 set(_buffer_rs_dependency_files "")
 set(_buffer_rs_missing "")
 foreach(_buffer_rs_dep ${rosidl_generate_interfaces_DEPENDENCY_PACKAGE_NAMES})
-  foreach(_buffer_rs_idl ${${_buffer_rs_dep}_IDL_FILES})
-    set(_buffer_rs_abs "${${_buffer_rs_dep}_DIR}/../${_buffer_rs_idl}")
-    normalize_path(_buffer_rs_abs "${_buffer_rs_abs}")
-    list(APPEND _buffer_rs_dependency_files "${_buffer_rs_abs}")
-    list(APPEND _buffer_rs_dependencies "${_buffer_rs_dep}:${_buffer_rs_abs}")
-  endforeach()
+  get_filename_component(_buffer_rs_share "${${_buffer_rs_dep}_DIR}/.." ABSOLUTE)
+  set(_buffer_rs_idls ${${_buffer_rs_dep}_IDL_FILES})
+  if(_buffer_rs_idls)
+    list(TRANSFORM _buffer_rs_idls PREPEND "${_buffer_rs_share}/")
+    list(APPEND _buffer_rs_dependency_files ${_buffer_rs_idls})
+    list(GET _buffer_rs_idls 0 _buffer_rs_idl)
+    list(APPEND _buffer_rs_dependencies "${_buffer_rs_dep}:${_buffer_rs_idl}")
+  endif()
   # The index of its own prefix, which need not be in AMENT_PREFIX_PATH.
   if(NOT EXISTS "${${_buffer_rs_dep}_DIR}/../../ament_index/resource_index/rust_packages/${_buffer_rs_dep}_buffer")
     ament_index_has_resource(_buffer_rs_found "rust_packages" "${_buffer_rs_dep}_buffer")
@@ -76,10 +78,10 @@ rosidl_write_generator_arguments(
   ROS_INTERFACE_FILES "${_buffer_rs_originals}"
   ROS_INTERFACE_DEPENDENCIES "${_buffer_rs_dependencies}"
   OUTPUT_DIR "${_buffer_rs_dir}/${_buffer_rs_crate}"
-  TARGET_DEPENDENCIES "${_buffer_rs_inputs}"
   ${_buffer_rs_type_descriptions})
 
-# One output, the stamp, and one target that has it: an output of several targets would be made by each of them.
+# One output, the stamp, and one target that has it: an output of several targets would be made by each of them. The program
+# writes it last, after files that it leaves alone if they are right.
 set(_buffer_rs_stamp "${_buffer_rs_dir}/${rosidl_generate_interfaces_TARGET}.stamp")
 set(_buffer_rs_target "${rosidl_generate_interfaces_TARGET}__rosidl_generator_buffer_rs")
 add_custom_command(
@@ -87,7 +89,7 @@ add_custom_command(
   COMMAND "${rosidl_generator_buffer_rs_BIN}" ament
     --generator-arguments-file "${_buffer_rs_arguments}"
     --package-xml "${CMAKE_CURRENT_SOURCE_DIR}/package.xml"
-  COMMAND "${CMAKE_COMMAND}" -E touch "${_buffer_rs_stamp}"
+    --stamp "${_buffer_rs_stamp}"
   DEPENDS ${_buffer_rs_inputs} ${_buffer_rs_hash_files} "${_buffer_rs_arguments}"
   COMMENT "Generating the Rust crate ${_buffer_rs_crate}"
   VERBATIM)

@@ -28,9 +28,11 @@ pub(super) fn installed_crates(prefixes: &[PathBuf]) -> BTreeMap<String, PathBuf
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let legal = |name: &String| {
-        name.chars()
-            .all(|character| character.is_ascii_alphanumeric() || "_-".contains(character))
-    };
-    names.filter(legal).collect()
+    names.filter(|name| is_crate(name)).collect()
+}
+
+/// Whether this is a name for a crate, as far as it may stand in a manifest without quotes.
+pub(super) fn is_crate(name: &str) -> bool {
+    name.chars()
+        .all(|character| character.is_ascii_alphanumeric() || "_-".contains(character))
 }

@@ -14,7 +14,10 @@ mod manifest;
 mod runtime_crates;
 mod underlay;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 #[cfg(feature = "cli")]
 pub use cargo_config::cargo_config;
@@ -38,9 +41,16 @@ use manifest::Manifest;
 /// `type_description_tuples`, if ROS 2 has these: then the type hashes are compared. The crate has the
 /// version and the licence of `package_xml`; without one, it has version 0.0.0.
 ///
+/// `stamp` is written last, also where all files were right already: its time is that of the run.
+///
 /// # Errors
-/// Whatever is wrong with the arguments, `package.xml` and the interfaces; nothing is written then.
-pub fn generate(arguments: &Path, package_xml: Option<&Path>) -> Result<Report, Error> {
+/// Whatever is wrong with the arguments, `package.xml` and the interfaces; nothing is written then. Or a
+/// file that cannot be written; there is no new stamp then.
+pub fn generate(
+    arguments: &Path,
+    package_xml: Option<&Path>,
+    stamp: Option<&Path>,
+) -> Result<Report, Error> {
     let arguments = Arguments::read(arguments)?;
     let manifest = package_xml.map_or_else(|| Ok(Manifest::unknown()), Manifest::read)?;
     let has_service_msgs = arguments.package.as_str() == "service_msgs"
@@ -60,7 +70,17 @@ pub fn generate(arguments: &Path, package_xml: Option<&Path>) -> Result<Report, 
         files: Some(arguments.files),
         has_service_msgs,
     });
-    config.generate()
+    let report = config.generate()?;
+    if let Some(stamp) = stamp {
+        // Not empty: what changes nothing might leave the file its old time.
+        fs::write(stamp, "rosidl_buffer_gen\n").map_err(|error| unwritable(stamp, &error))?;
+    }
+    Ok(report)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    let message = format!("cannot write {}: {error}", path.display());
+    Diagnostic::new(Code::Unwritable, message).into()
 }
 
 fn unreadable(path: &Path, error: impl std::fmt::Display, help: &str) -> Error {

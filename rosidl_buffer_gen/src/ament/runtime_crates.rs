@@ -11,7 +11,7 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::unreadable;
+use super::{unreadable, unwritable};
 use crate::{
     Error,
     diagnostic::{Code, Diagnostic},
@@ -61,10 +61,7 @@ pub fn write_runtime_crates(repository: &Path, out: &Path) -> Result<Vec<&'stati
         let collected = collect(&folder, Path::new(""), &mut files);
         collected.map_err(|(path, error)| unreadable(&path, error, HELP))?;
         let target = out.join("share").join(name).join("rust");
-        write(&target, &files).map_err(|(path, error)| {
-            let message = format!("cannot write {}: {error}", path.display());
-            Error::from(Diagnostic::new(Code::Unwritable, message))
-        })?;
+        write(&target, &files).map_err(|(path, error)| unwritable(&path, &error))?;
     }
     Ok(CRATES.map(|(name, _)| name).to_vec())
 }

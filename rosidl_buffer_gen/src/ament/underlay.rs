@@ -9,12 +9,11 @@ use std::{
 use super::{
     index::{CRATES, installed_crates},
     manifest::Manifest,
-    unreadable,
+    unreadable, unwritable,
 };
 use crate::{
     Config, Error,
     config::AmentPackage,
-    diagnostic::{Code, Diagnostic},
     name::{PackageName, crate_name},
     package::{Place, Root},
 };
@@ -77,10 +76,7 @@ pub fn generate_underlay(
         let marker = index.join(crate_name(&name));
         fs::create_dir_all(&index)
             .and_then(|()| fs::write(&marker, ""))
-            .map_err(|error| {
-                let message = format!("cannot write {}: {error}", marker.display());
-                Error::from(Diagnostic::new(Code::Unwritable, message))
-            })?;
+            .map_err(|error| unwritable(&marker, &error))?;
         done.packages.push(name.to_string());
     }
     Ok(done)

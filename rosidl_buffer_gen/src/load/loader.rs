@@ -49,6 +49,10 @@ impl<'a> Loader<'a> {
         let places = Places::open(config, diagnostics);
         let mut loaded = Loaded {
             missing_prefixes: places.missing_prefixes().to_vec(),
+            is_build: config
+                .ament
+                .as_ref()
+                .is_some_and(|ament| ament.files.is_some()),
             ..Loaded::default()
         };
         for root in places.all() {

@@ -44,6 +44,8 @@ pub(crate) struct Loaded {
     pub(crate) searched: Vec<String>,
     /// Prefixes that are not there, which is no error to ROS 2.
     pub(crate) missing_prefixes: Vec<PathBuf>,
+    /// Whether ROS 2 builds the package and tells which others may be referred to.
+    is_build: bool,
     /// Folders with the names of packages that were found nowhere.
     left_over: BTreeMap<PackageName, PathBuf>,
 }
@@ -91,6 +93,11 @@ impl Loaded {
             )
         } else if let Some(close) = closest(package.as_str(), available) {
             format!("did you mean `{close}`?")
+        } else if self.is_build {
+            format!(
+                "name `{package}` in package.xml, with find_package() in CMakeLists.txt, and there in the \
+                 DEPENDENCIES of rosidl_generate_interfaces()"
+            )
         } else {
             format!("looked in {}", self.searched.join(", "))
         };
