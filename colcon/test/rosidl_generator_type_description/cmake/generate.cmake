@@ -15,11 +15,11 @@ endforeach()
 add_custom_target(${rosidl_generate_interfaces_TARGET}__rosidl_generator_type_description DEPENDS ${_descriptions})
 add_dependencies(${rosidl_generate_interfaces_TARGET} ${rosidl_generate_interfaces_TARGET}__rosidl_generator_type_description)
 
-# The arguments of generators have type descriptions since Iron; Debian's rosidl is older and takes them for something else. Defined here,
-# as every find_package(rosidl_cmake) defines its own again.
+# The arguments of generators have type descriptions since Iron; Debian's rosidl is older and does not know them. Defined here, as
+# every find_package(rosidl_cmake) defines its own again.
 function(rosidl_write_generator_arguments output_file)
-  _rosidl_write_generator_arguments("${output_file}" ${ARGN})
   cmake_parse_arguments(_given "" "" "TYPE_DESCRIPTION_TUPLES" ${ARGN})
+  _rosidl_write_generator_arguments("${output_file}" ${_given_UNPARSED_ARGUMENTS})
   if(_given_TYPE_DESCRIPTION_TUPLES)
     file(READ "${output_file}" _text)
     string(REPLACE ";" "\", \"" _tuples "${_given_TYPE_DESCRIPTION_TUPLES}")
