@@ -73,6 +73,7 @@ class Side:
         for package in packages:
             self.ws.add_interfaces(package)
         self.ws.build("--executor", "sequential")
+        self.env = dict(line.split("=", 1) for line in self.ws.run(["env", "-0"]).split("\0") if line)
 
     def generate(self, package):
         """CPU seconds of the generator's own commands for a package."""
@@ -91,18 +92,13 @@ class Side:
 
     def step(self, package, command):
         """CPU seconds of one step of a package."""
-        env = self.ws.env | {"AMENT_PREFIX_PATH": self.prefixes, "CMAKE_PREFIX_PATH": self.prefixes}
         folder = self.ws.root / "build" / package
 
         def run():
-            done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)
+            done = subprocess.run(command, cwd=folder, env=self.env, check=False, capture_output=True, text=True)
             expect(done.returncode == 0, f"{command} failed in {folder}:\n{done.stdout}{done.stderr}")
 
         return cpu_of(run)
-
-    @property
-    def prefixes(self):
-        return ":".join(str(path) for ws in (self.ws.install, *self.ws.underlays) for path in ws.iterdir() if path.is_dir()) + ":/usr"
 
 
 def underlay(folder, peers):
