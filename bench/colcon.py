@@ -74,6 +74,8 @@ class Side:
             self.ws.add_interfaces(package)
         self.ws.build("--executor", "sequential")
         self.env = dict(line.split("=", 1) for line in self.ws.run(["env", "-0"]).split("\0") if line)
+        # As colcon calls CMake.
+        self.env["CMAKE_PREFIX_PATH"] = self.env["AMENT_PREFIX_PATH"]
 
     def generate(self, package):
         """CPU seconds of the generator's own commands for a package."""
