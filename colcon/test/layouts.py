@@ -93,6 +93,7 @@ def overlay(base, repository, root):
 
 def write_consumer(folder):
     """A Cargo package that only depends on `own_msgs_buffer`."""
+    shutil.rmtree(folder, ignore_errors=True)
     (folder / "src").mkdir(parents=True)
     (folder / "src/lib.rs").write_text("pub use own_msgs_buffer::msg::Reading;\n")
     (folder / "Cargo.toml").write_text(
