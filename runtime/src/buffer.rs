@@ -343,11 +343,13 @@ pub trait AnyBuffer: fmt::Debug + Send + Sync {
     fn element_size(&self) -> usize;
     /// As [`Buffer::storage`].
     fn storage(&self) -> Option<&Arc<dyn Storage>>;
-    /// Copies the elements into a vector of this process if they lie elsewhere.
+    /// Brings the elements to the host if they lie elsewhere: into a vector of this process or, where `accepts` says so of its
+    /// backend, into the memory that the storage's readers on this host share ([`Storage::host_storage`]). What has been brought
+    /// there for others is not asked of the device again.
     ///
     /// # Errors
     /// When the backend's memory cannot be read; the buffer is unchanged then.
-    fn make_host(&mut self) -> Result<(), BufferError>;
+    fn make_host(&mut self, accepts: &dyn Fn(&str) -> bool) -> Result<(), BufferError>;
     /// The `Buffer<T>` itself.
     fn as_any(&self) -> &dyn core::any::Any;
     /// The `Buffer<T>` itself, to be replaced or changed.
@@ -367,10 +369,16 @@ impl<T: Element> AnyBuffer for Buffer<T> {
     fn storage(&self) -> Option<&Arc<dyn Storage>> {
         self.storage()
     }
-    fn make_host(&mut self) -> Result<(), BufferError> {
-        if self.storage().is_some() {
-            *self = self.to_vec()?.into();
-        }
+    fn make_host(&mut self, accepts: &dyn Fn(&str) -> bool) -> Result<(), BufferError> {
+        let Some(storage) = self.storage() else {
+            return Ok(());
+        };
+        let is_elsewhere = storage.host_bytes().is_none();
+        *self = match is_elsewhere.then(|| storage.host_storage()).flatten() {
+            Some(host) if accepts(host.backend_type()) => Self::from_storage(host)?,
+            Some(host) => Self::from_storage(host)?.to_vec()?.into(),
+            None => self.to_vec()?.into(),
+        };
         Ok(())
     }
     fn as_any(&self) -> &dyn core::any::Any {

@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rosidl_buffer_runtime::shm::ShmBackend;
 use rosidl_buffer_runtime::{
-    BackendRegistry, Buffer, BufferBackend as _, BufferError, BufferMessage, HostPool as _, Peer,
-    Storage, cdr,
+    BackendRegistry, Buffer, BufferBackend as _, BufferError, BufferMessage, HostPool as _,
+    Message as _, Peer, Storage, cdr,
 };
 
 /// As memory of a device: only a copy of it is on the host.
@@ -96,5 +96,14 @@ fn one_copy_serves_all_who_do_not_reach_the_device() {
     // Bytes come from the same copy.
     let bytes = cdr::encode(&frame).unwrap();
     assert_eq!(cdr::decode::<Frame>(&bytes).unwrap().data, expected);
+    // So do buffers of this process, which may share it.
+    for (accepted, memory) in [("shm", "shm"), ("device 2", "cpu")] {
+        let mut here = frame.clone();
+        here.for_each_buffer_mut(&mut |_, buffer| {
+            buffer.make_host(&|backend| backend == accepted).unwrap();
+        });
+        assert_eq!(here.data.backend_type(), memory);
+        assert_eq!(here.data.as_slice(), Some(&expected[..]));
+    }
     assert_eq!(copies.load(Ordering::Relaxed), 1);
 }

@@ -256,9 +256,10 @@ fn is_taken(accepted: &[String], backend: &str) -> bool {
 /// The message with all buffers in memory that is accepted, or in the host's.
 fn copy<M: Message>(accepted: &[String], message: &M) -> Result<M, BufferError> {
     let (mut copy, mut result) = (message.clone(), Ok(()));
+    let accepts = |backend: &str| is_taken(accepted, backend);
     copy.for_each_buffer_mut(&mut |_, buffer| {
-        if result.is_ok() && !is_taken(accepted, buffer.backend_type()) {
-            result = buffer.make_host();
+        if result.is_ok() && !accepts(buffer.backend_type()) {
+            result = buffer.make_host(&accepts);
         }
     });
     result.map(|()| copy)

@@ -190,8 +190,15 @@ fn a_frame_is_copied_to_the_host_once_however_many_want_it_there() {
     let publisher = node.create_publisher::<Frame>("frames", ALL).unwrap();
     let answers = node.create_subscription::<Text>("answers", ALL).unwrap();
     let viewers = [(); 3].map(|()| Process::start("viewer_process", domain, &[(ACCEPTS, "shm")]));
+    // In this context as well, in the same memory and as bytes.
+    let here = ["shm", "cpu"];
+    let frames = here.map(|accepts| {
+        let options = SubscriptionOptions::from(ALL).acceptable_buffer_backends(accepts);
+        node.create_subscription::<Frame>("frames", options)
+            .unwrap()
+    });
     eventually("all viewers are known", || {
-        publisher.subscription_count() == 3 && answers.publisher_count() == 3
+        publisher.subscription_count() == 5 && answers.publisher_count() == 3
     });
     eventually("all viewers are connected", || shm.stats().readers == 3);
     for number in 0..FRAMES {
@@ -201,6 +208,11 @@ fn a_frame_is_copied_to_the_host_once_however_many_want_it_there() {
             let answer = answers.recv_timeout(3 * SOON).unwrap();
             let answer = answer.expect("an answer to each frame").message.data;
             assert_eq!(answer, format!("shm {number} shm true"));
+        }
+        for (frames, memory) in frames.iter().zip(here) {
+            let frame = frames.recv_timeout(3 * SOON).unwrap().unwrap().message;
+            assert_eq!((frame.number, frame.data.backend_type()), (number, memory));
+            assert_eq!(frame.data.as_slice(), Some(&content(number)[..]));
         }
     }
     assert_eq!(shm.stats().allocated, u64::from(FRAMES));
